@@ -1,0 +1,77 @@
+// The only converter between NumPy arrays and the core's types. Batches are (rows, size) in C
+// order; rows become lanes.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "m4dl/base/parallel.hpp"
+#include "m4dl/linalg/sparse_rows.hpp"
+
+namespace m4dl::bind {
+
+namespace py = pybind11;
+
+using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Integers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
+
+inline Vector to_vector(const Array& a) {
+    require(a.ndim() == 1, "expected a vector, got ", a.ndim(), " dimensions");
+    return Eigen::Map<const Vector>(a.data(), a.shape(0));
+}
+inline Matrix to_matrix(const Array& a) {
+    require(a.ndim() == 2, "expected a matrix, got ", a.ndim(), " dimensions");
+    return Eigen::Map<const Matrix>(a.data(), a.shape(0), a.shape(1));
+}
+inline std::vector<Index> to_indices(const Integers& a) {
+    return std::vector<Index>(a.data(), a.data() + a.size());
+}
+inline Array to_array(const Matrix& m) {
+    Array out({m.rows(), m.cols()});
+    Eigen::Map<Matrix>(out.mutable_data(), m.rows(), m.cols()) = m;
+    return out;
+}
+inline Array to_array(const Vector& v) { return Array(v.size(), v.data()); }
+
+// A sparse matrix as three parallel arrays.
+inline std::vector<Entry> to_entries(const Integers& rows, const Integers& columns,
+                                     const Array& values) {
+    require(rows.size() == values.size() && columns.size() == values.size(),
+            "rows, columns and values must have the same length");
+    std::vector<Entry> out;
+    out.reserve(static_cast<std::size_t>(values.size()));
+    for (py::ssize_t k = 0; k < values.size(); ++k)
+        out.push_back({rows.data()[k], columns.data()[k], values.data()[k]});
+    return out;
+}
+
+// A batch (rows, size) cut into blocks of lanes.
+inline void load_lanes(const Array& batch, Index first, Index count, Block& out) {
+    const Index size = batch.shape(1);
+    out.resize(size, kLanes);
+    for (Index lane = 0; lane < kLanes; ++lane)  // idle lanes repeat the last row
+        out.col(lane) = Eigen::Map<const Vector>(
+            batch.data() + (first + std::min(lane, count - 1)) * size, size);
+}
+inline void store_lanes(const Block& block, Index first, Index count, double* batch) {
+    for (Index lane = 0; lane < count; ++lane)
+        Eigen::Map<Vector>(batch + (first + lane) * block.rows(), block.rows()) =
+            block.col(lane).matrix();
+}
+
+// Runs body(first, count) for blocks of rows of a batch, in parallel, without the GIL.
+template <class Body>
+void for_lanes(Index rows, int threads, Body&& body) {
+    const py::gil_scoped_release release;
+    parallel_for((rows + kLanes - 1) / kLanes, threads, [&](Index b) {
+        body(b * kLanes, std::min(kLanes, rows - b * kLanes));
+    });
+}
+
+inline Index batch_rows(const char* name, const Array& a, Index size) {
+    require(a.ndim() == 2 && a.shape(1) == size, name, " must have shape (rows, ", size, ")");
+    return a.shape(0);
+}
+
+}  // namespace m4dl::bind

@@ -1,0 +1,184 @@
+// Potentials, kernels and runs.
+#include "arrays.hpp"
+#include "m4dl/mcmc/mala.hpp"
+#include "m4dl/mcmc/pcn.hpp"
+#include "m4dl/mcmc/run.hpp"
+#include "m4dl/mcmc/ula.hpp"
+
+namespace m4dl::bind {
+namespace {
+
+using namespace pybind11::literals;
+using SharedPotential = std::shared_ptr<Potential>;
+
+Metric make_metric(const std::optional<Array>& variance, const Potential& potential) {
+    if (!variance) return {};
+    Metric metric(to_vector(*variance));
+    require(metric.variance.size() == potential.white(), "metric must have ", potential.white(),
+            " entries, got ", metric.variance.size());
+    return metric;
+}
+
+template <class K>
+std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel, std::uint64_t seed,
+                                 const Array& start, int threads) {
+    const Matrix x = to_matrix(start);
+    const py::gil_scoped_release release;
+    return std::make_unique<Run<K>>(potential, std::move(kernel), seed, x, threads);
+}
+
+Array potential_phi(const Potential& p, const Array& xi, int threads) {
+    const Index rows = batch_rows("xi", xi, p.white());
+    Array out(rows);
+    double* to = out.mutable_data();
+    for_lanes(rows, threads, [&](Index first, Index count) {
+        Potential::Work work(p, {first, count});
+        Block x;
+        load_lanes(xi, first, count, x);
+        const Lanes phi = work.phi(x);
+        std::copy_n(phi.data(), count, to + first);
+    });
+    return out;
+}
+
+py::tuple potential_gradient(const Potential& p, const Array& xi, int threads) {
+    require(p.has_gradient(), "the model has no gradient");
+    const Index rows = batch_rows("xi", xi, p.white());
+    Array values(rows), gradients({rows, p.white()});
+    double *to_value = values.mutable_data(), *to_gradient = gradients.mutable_data();
+    for_lanes(rows, threads, [&](Index first, Index count) {
+        Potential::Work work(p, {first, count});
+        Block x, gradient = Block::Zero(p.white(), kLanes);
+        load_lanes(xi, first, count, x);
+        const Lanes phi = work.phi(x, gradient);
+        std::copy_n(phi.data(), count, to_value + first);
+        store_lanes(gradient, first, count, to_gradient);
+    });
+    return py::make_tuple(values, gradients);
+}
+
+Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& dxi, int threads) {
+    require(p.has_tangent(), "the model has no tangent");
+    const Index rows = batch_rows("xi", xi, p.white());
+    require(batch_rows("dxi", dxi, p.white()) == rows, "both arguments must have ", rows, " rows");
+    Array out({rows, p.white()});
+    double* to = out.mutable_data();
+    for_lanes(rows, threads, [&](Index first, Index count) {
+        Potential::Work work(p, {first, count});
+        Block x, d, product = Block::Zero(p.white(), kLanes);
+        load_lanes(xi, first, count, x);
+        load_lanes(dxi, first, count, d);
+        work.phi(x);
+        work.gauss_newton(d, product);
+        store_lanes(product, first, count, to);
+    });
+    return out;
+}
+
+// A caller's output array: C-contiguous float64 of exactly this many numbers, or None.
+double* output(const char* name, const std::optional<py::array>& a, Index size) {
+    if (!a) return nullptr;
+    const bool fits = py::isinstance<py::array_t<double>>(*a) && a->size() == size && a->writeable() &&
+                      (a->flags() & py::array::c_style);
+    require(fits, name, " must be a writeable C-contiguous float64 array of ", size, " numbers");
+    return static_cast<double*>(const_cast<void*>(a->data()));
+}
+
+Array white_noise(std::uint64_t seed, Index chains, Index white) {
+    Array out({chains, white});
+    double* to = out.mutable_data();
+    Block xi = Block::Zero(white, kLanes);
+    for (Index first = 0; first < chains; first += kLanes) {
+        Random(seed, first).normals(Stream::kStart, 0, xi);
+        store_lanes(xi, first, std::min(kLanes, chains - first), to);
+    }
+    return out;
+}
+
+}  // namespace
+
+void bind_mcmc(py::module_& m) {
+    py::class_<Potential, SharedPotential>(m, "Potential")
+        .def(py::init([](const AnyModel& model, const AnyPrior& prior, const Array& data,
+                         const Array& noise_std) {
+                 return std::make_shared<Potential>(model, prior, to_vector(data), to_vector(noise_std));
+             }),
+             "model"_a, "prior"_a, "data"_a, "noise_std"_a)
+        .def_property_readonly("white", &Potential::white)
+        .def_property_readonly("parameters", &Potential::parameters)
+        .def_property_readonly("has_gradient", &Potential::has_gradient)
+        .def_property_readonly("has_tangent", &Potential::has_tangent)
+        .def("phi", &potential_phi, "xi"_a, "threads"_a = 0)
+        .def("gradient", &potential_gradient, "xi"_a, "threads"_a = 0)
+        .def("gauss_newton", &potential_gauss_newton, "xi"_a, "dxi"_a, "threads"_a = 0);
+
+    py::class_<AnyRun>(m, "Run")
+        .def(
+            "advance",
+            [](AnyRun& run, Index iterations, Index thin, const std::optional<py::array>& theta,
+               const std::optional<py::array>& log_likelihood) {
+                require(thin > 0, "thin must be positive, got ", thin);
+                const Index draws = run.chains() * (iterations / thin);
+                double* t = output("theta", theta, draws * run.parameters());
+                double* l = output("log_likelihood", log_likelihood, draws);
+                const py::gil_scoped_release release;
+                run.advance(iterations, thin, t, l);
+            },
+            "iterations"_a, "thin"_a = 1, "theta"_a = py::none(), "log_likelihood"_a = py::none())
+        .def_property("adapting", &AnyRun::adapting, &AnyRun::set_adapting)
+        .def_property_readonly("chains", &AnyRun::chains)
+        .def_property_readonly("white", &AnyRun::white)
+        .def_property_readonly("parameters", &AnyRun::parameters)
+        .def_property_readonly("iteration", &AnyRun::iteration)
+        .def_property_readonly("accepted", [](const AnyRun& r) { return to_array(r.accepted()); })
+        .def_property_readonly("failures",
+                               [](const AnyRun& r) {
+                                   const Vector f = r.failures();
+                                   Integers out(f.size());
+                                   for (Index k = 0; k < f.size(); ++k)
+                                       out.mutable_data()[k] = static_cast<std::int64_t>(f[k]);
+                                   return out;
+                               })
+        .def_property_readonly("step_size", [](const AnyRun& r) { return to_array(r.step_size()); })
+        .def("state",
+             [](const AnyRun& r) {
+                 std::map<std::string, Array> out;
+                 for (const auto& [name, value] : r.state()) out[name] = to_array(value);
+                 return out;
+             })
+        .def(
+            "restore",
+            [](AnyRun& r, const std::map<std::string, Array>& state) {
+                RunState values;
+                for (const auto& [name, value] : state) values[name] = to_matrix(value);
+                r.restore(values);
+            },
+            "state"_a);
+
+    m.def(
+        "run_pcn",
+        [](const SharedPotential& p, double beta, double target, const std::optional<Array>& metric,
+           std::uint64_t seed, const Array& start, int threads) {
+            return make_run(p, Pcn{beta, make_metric(metric, *p), target}, seed, start, threads);
+        },
+        "potential"_a, "beta"_a, "target"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a,
+        "target = 0: no adaptation.");
+    m.def(
+        "run_mala",
+        [](const SharedPotential& p, double step_size, double target,
+           const std::optional<Array>& metric, std::uint64_t seed, const Array& start, int threads) {
+            return make_run(p, Mala{step_size, make_metric(metric, *p), target}, seed, start, threads);
+        },
+        "potential"_a, "step_size"_a, "target"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
+    m.def(
+        "run_ula",
+        [](const SharedPotential& p, double step_size, const std::optional<Array>& metric,
+           std::uint64_t seed, const Array& start, int threads) {
+            return make_run(p, Ula{step_size, make_metric(metric, *p)}, seed, start, threads);
+        },
+        "potential"_a, "step_size"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
+    m.def("initial_white_noise", &white_noise, "seed"_a, "chains"_a, "white"_a,
+          "White noise (chains, white) that belongs to the seed and the chain alone.");
+}
+
+}  // namespace m4dl::bind

@@ -1,0 +1,118 @@
+// Priors: maps of white noise.
+#include "arrays.hpp"
+#include "m4dl/prior/any.hpp"
+#include "m4dl/prior/gaussian.hpp"
+#include "m4dl/prior/series.hpp"
+#include "m4dl/prior/sparse.hpp"
+
+namespace m4dl::bind {
+namespace {
+
+using namespace pybind11::literals;
+
+template <class P, class... Args>
+AnyPrior make(Args&&... args) {
+    return AnyPrior(std::make_shared<const P>(std::forward<Args>(args)...));
+}
+
+Array push(const AnyPrior& prior, const Array& xi, int threads) {
+    const Index rows = batch_rows("xi", xi, prior.white());
+    Array out({rows, prior.parameters()});
+    double* to = out.mutable_data();
+    for_lanes(rows, threads, [&](Index first, Index count) {
+        auto work = prior.work();
+        Block x, theta = Block::Zero(prior.parameters(), kLanes);
+        load_lanes(xi, first, count, x);
+        work->push(x, theta);
+        store_lanes(theta, first, count, to);
+    });
+    return out;
+}
+
+Array derivative(const AnyPrior& prior, const Array& xi, const Array& direction, bool adjoint,
+                 int threads) {
+    const Index rows = batch_rows("xi", xi, prior.white());
+    const Index in = adjoint ? prior.parameters() : prior.white();
+    const Index size = adjoint ? prior.white() : prior.parameters();
+    require(batch_rows("direction", direction, in) == rows, "both arguments must have ", rows, " rows");
+    Array out({rows, size});
+    double* to = out.mutable_data();
+    for_lanes(rows, threads, [&](Index first, Index count) {
+        auto work = prior.work();
+        Block x, d, theta = Block::Zero(prior.parameters(), kLanes), result = Block::Zero(size, kLanes);
+        load_lanes(xi, first, count, x);
+        load_lanes(direction, first, count, d);
+        work->push(x, theta);
+        if (adjoint)
+            work->pull(d, result);
+        else
+            work->tangent(d, result);
+        store_lanes(result, first, count, to);
+    });
+    return out;
+}
+
+}  // namespace
+
+void bind_priors(py::module_& m) {
+    py::class_<AnyPrior>(m, "Prior")
+        .def_property_readonly("white", &AnyPrior::white)
+        .def_property_readonly("parameters", &AnyPrior::parameters)
+        .def("push", &push, "xi"_a, "threads"_a = 0)
+        .def(
+            "pull",
+            [](const AnyPrior& prior, const Array& xi, const Array& dtheta, int threads) {
+                return derivative(prior, xi, dtheta, true, threads);
+            },
+            "xi"_a, "dtheta"_a, "threads"_a = 0)
+        .def(
+            "tangent",
+            [](const AnyPrior& prior, const Array& xi, const Array& dxi, int threads) {
+                return derivative(prior, xi, dxi, false, threads);
+            },
+            "xi"_a, "dxi"_a, "threads"_a = 0);
+
+    m.def(
+        "dense_prior",
+        [](const Array& mean, const Array& factor) {
+            return make<DensePrior>(to_vector(mean), to_matrix(factor));
+        },
+        "mean"_a, "factor"_a);
+    m.def(
+        "diagonal_prior",
+        [](const Array& mean, const Array& std) {
+            return make<DiagonalPrior>(to_vector(mean), to_vector(std));
+        },
+        "mean"_a, "std"_a);
+    m.def(
+        "series_prior",
+        [](const std::vector<Array>& basis, const Integers& mode, const Array& std, const Array& mean) {
+            std::vector<Matrix> axes;
+            for (const Array& b : basis) axes.push_back(to_matrix(b));
+            return make<SeriesPrior>(std::move(axes), to_indices(mode), to_vector(std), to_vector(mean));
+        },
+        "basis"_a, "mode"_a, "std"_a, "mean"_a);
+    m.def(
+        "sparse_prior",
+        [](const Integers& a_row, const Integers& a_column, const Array& a_value,
+           const Array& coordinates, Index white, const Integers& d_row, const Integers& d_column,
+           const Array& d_value, const Array& mass, Index repeats, const Array& scale,
+           const Array& mean) {
+            const auto entries = to_entries(a_row, a_column, a_value);
+            std::vector<std::pair<Index, Index>> positions;
+            for (const Entry& e : entries) positions.emplace_back(e.row, e.column);
+            const Index n = mean.size();
+            const LowerPattern pattern = make_pattern(n, std::move(positions));
+            Vector values = Vector::Zero(pattern.nonzeros());
+            for (const Entry& e : entries) values[pattern.find(e.row, e.column)] += e.value;
+            std::optional<SparseRows> noise;
+            if (white > 0) noise = SparseRows(n, white, to_entries(d_row, d_column, d_value));
+            return make<SparsePrior>(pattern, values, to_matrix(coordinates), std::move(noise),
+                                     to_vector(mass), repeats, to_vector(scale), to_vector(mean));
+        },
+        "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "white"_a, "d_row"_a, "d_column"_a,
+        "d_value"_a, "mass"_a, "repeats"_a, "scale"_a, "mean"_a,
+        "The lower triangle of A; white = 0 asks for the half power.");
+}
+
+}  // namespace m4dl::bind

@@ -1,0 +1,80 @@
+// Phi(xi) = 1/2 sum_i ((y_i - G(T(xi))_i) / sigma_i)^2: all that a kernel sees of a posterior.
+// The target is exp(-Phi(xi)) N(0, I).
+#pragma once
+
+#include "m4dl/model/any.hpp"
+#include "m4dl/prior/any.hpp"
+
+namespace m4dl {
+
+class Potential {
+public:
+    Potential(AnyModel model, AnyPrior prior, Vector data, const Vector& noise_std)
+        : model_(std::move(model)), prior_(std::move(prior)), data_(std::move(data)) {
+        require(model_.parameters() == prior_.parameters(), "the model has ", model_.parameters(),
+                " parameters but the prior ", prior_.parameters());
+        require(data_.size() == model_.outputs(), "data must have ", model_.outputs(),
+                " entries, got ", data_.size());
+        require(noise_std.size() == data_.size(), "noise must have ", data_.size(), " entries");
+        precision_ = noise_std.array().square().inverse();
+    }
+
+    Index white() const { return prior_.white(); }
+    Index parameters() const { return prior_.parameters(); }
+    bool has_gradient() const { return model_.has_pull(); }
+    bool has_tangent() const { return model_.has_pull() && model_.has_push(); }
+
+    // The potential at work on one block of chains.
+    class Work {
+    public:
+        Work(const Potential& p, Chains chains)
+            : p_(p),
+              model_(p.model_.work(chains)),
+              prior_(p.prior_.work()),
+              theta_(Block::Zero(p.parameters(), kLanes)),
+              dtheta_(theta_),
+              y_(Block::Zero(p.data_.size(), kLanes)) {}
+
+        // theta = T(xi); valid until the next call.
+        const Block& theta(const Block& xi) {
+            prior_->push(xi, theta_);
+            return theta_;
+        }
+        Lanes phi(const Block& xi) {
+            prior_->push(xi, theta_);
+            model_->forward(theta_, y_);
+            y_.colwise() -= p_.data_.array();
+            Lanes sum = Lanes::Zero();
+            for (Index i = 0; i < y_.rows(); ++i) sum += p_.precision_[i] * y_.row(i).square();
+            return 0.5 * sum;
+        }
+        Lanes phi(const Block& xi, Block& gradient) {
+            const Lanes value = phi(xi);
+            y_.colwise() *= p_.precision_.array();
+            model_->pull(y_, dtheta_);
+            prior_->pull(dtheta_, gradient);
+            return value;
+        }
+        // out = T' G' Sigma^{-1} G' T dxi, at the point of the last phi.
+        void gauss_newton(const Block& dxi, Block& out) {
+            prior_->tangent(dxi, dtheta_);
+            model_->push(dtheta_, y_);
+            y_.colwise() *= p_.precision_.array();
+            model_->pull(y_, dtheta_);
+            prior_->pull(dtheta_, out);
+        }
+
+    private:
+        const Potential& p_;
+        std::unique_ptr<AnyModel::Work> model_;
+        std::unique_ptr<AnyPrior::Work> prior_;
+        Block theta_, dtheta_, y_;
+    };
+
+private:
+    AnyModel model_;
+    AnyPrior prior_;
+    Vector data_, precision_;
+};
+
+}  // namespace m4dl

@@ -1,0 +1,59 @@
+// What a kernel is. It sees a potential and random numbers; every decision is made lane by lane.
+#pragma once
+
+#include <concepts>
+
+#include "m4dl/base/philox.hpp"
+#include "m4dl/bayes/potential.hpp"
+
+namespace m4dl {
+
+// Where the chains of one block are, and room for the next proposal.
+struct ChainState {
+    Block xi, gradient;  // gradient of Phi at xi; kept by gradient kernels alone
+    Lanes phi = Lanes::Zero();
+    Block proposal, proposal_gradient, noise;
+
+    explicit ChainState(Index white)
+        : xi(Block::Zero(white, kLanes)),
+          gradient(xi),
+          proposal(xi),
+          proposal_gradient(xi),
+          noise(xi) {}
+};
+
+struct StepResult {
+    Lanes probability;  // of acceptance: min(1, ratio), 0 where the solve failed
+    Lanes failed;       // 1 where the proposal's potential or gradient is not finite
+};
+
+template <class K>
+concept Kernel = requires(const K& kernel, ChainState& state, Potential::Work& potential,
+                          const Random& random, std::uint64_t step, const Lanes& step_size) {
+    { K::kGradient } -> std::convertible_to<bool>;
+    { kernel.first_step_size() } -> std::convertible_to<double>;
+    { kernel.largest_step_size() } -> std::convertible_to<double>;
+    { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
+    { kernel.step(state, potential, random, step, step_size) } -> std::same_as<StepResult>;
+};
+
+// Copies the proposal into the lanes where `accept` holds.
+inline void accept_lanes(const Eigen::Array<bool, 1, kLanes>& accept, const Block& proposal,
+                         Block& current) {
+    if (!accept.any()) return;
+    for (Index i = 0; i < current.rows(); ++i)
+        current.row(i) = accept.select(proposal.row(i), current.row(i));
+}
+
+// The Metropolis decision. A NaN ratio compares false and so rejects.
+inline StepResult metropolis(ChainState& state, const Lanes& proposed_phi, const Lanes& log_ratio,
+                             const Lanes& uniform, bool with_gradient) {
+    const Eigen::Array<bool, 1, kLanes> finite = proposed_phi.isFinite() && log_ratio.isFinite();
+    const Eigen::Array<bool, 1, kLanes> accept = finite && (uniform.log() < log_ratio);
+    accept_lanes(accept, state.proposal, state.xi);
+    if (with_gradient) accept_lanes(accept, state.proposal_gradient, state.gradient);
+    state.phi = accept.select(proposed_phi, state.phi);
+    return {finite.select(log_ratio.min(0.0).exp(), 0.0), finite.select(Lanes::Zero(), 1.0)};
+}
+
+}  // namespace m4dl

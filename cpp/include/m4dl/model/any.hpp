@@ -1,0 +1,75 @@
+// Any forward model at run time: one virtual call per block of PDE solves hides the type.
+#pragma once
+
+#include <memory>
+
+#include "m4dl/base/require.hpp"
+#include "m4dl/model/concept.hpp"
+
+namespace m4dl {
+
+class AnyModel {
+public:
+    // A model at work on one block of chains: the model and its workspace.
+    struct Work {
+        virtual ~Work() = default;
+        virtual void forward(const Block& theta, Block& y) = 0;
+        virtual void pull(const Block& dy, Block& dtheta) = 0;
+        virtual void push(const Block& dtheta, Block& dy) = 0;
+    };
+
+    template <ForwardModel M>
+    explicit AnyModel(std::shared_ptr<const M> model) : self_(std::make_shared<Self<M>>(model)) {}
+
+    Index parameters() const { return self_->parameters(); }
+    Index outputs() const { return self_->outputs(); }
+    bool has_pull() const { return self_->has_pull(); }
+    bool has_push() const { return self_->has_push(); }
+    std::unique_ptr<Work> work(Chains chains) const { return self_->work(chains); }
+
+private:
+    struct Concept {
+        virtual ~Concept() = default;
+        virtual Index parameters() const = 0;
+        virtual Index outputs() const = 0;
+        virtual bool has_pull() const = 0;
+        virtual bool has_push() const = 0;
+        virtual std::unique_ptr<Work> work(Chains chains) const = 0;
+    };
+
+    template <class M>
+    struct AtWork final : Work {
+        AtWork(std::shared_ptr<const M> m, Chains chains)
+            : model(std::move(m)), workspace(model->workspace(chains)) {}
+        void forward(const Block& theta, Block& y) override { model->forward(theta, y, workspace); }
+        void pull(const Block& dy, Block& dtheta) override {
+            if constexpr (HasPull<M>) model->pull(dy, dtheta, workspace);
+        }
+        void push(const Block& dtheta, Block& dy) override {
+            if constexpr (HasPush<M>) model->push(dtheta, dy, workspace);
+        }
+        std::shared_ptr<const M> model;
+        typename M::Workspace workspace;
+    };
+
+    template <class M>
+    struct Self final : Concept {
+        explicit Self(std::shared_ptr<const M> m) : model(std::move(m)) {}
+        Index parameters() const override { return model->parameters(); }
+        Index outputs() const override { return model->outputs(); }
+        bool has_pull() const override {
+            // A model whose gradient is optional (a user's Python function) says so itself.
+            if constexpr (requires { model->has_pull(); }) return model->has_pull();
+            return HasPull<M>;
+        }
+        bool has_push() const override { return HasPush<M>; }
+        std::unique_ptr<Work> work(Chains chains) const override {
+            return std::make_unique<AtWork<M>>(model, chains);
+        }
+        std::shared_ptr<const M> model;
+    };
+
+    std::shared_ptr<const Concept> self_;
+};
+
+}  // namespace m4dl

@@ -1,0 +1,313 @@
+#include "m4dl/linalg/cholesky.hpp"
+
+#include "m4dl/base/simd.hpp"
+
+namespace m4dl {
+namespace {
+
+using simd::load, simd::store, simd::Real;
+
+// acc[r][c] = sum_{q < depth} a[r][q] * b[c][q] for a tile of rows r of `a` and c of `b`, for the
+// W lanes that start at the given pointers. Entries are N doubles apart, rows `stride` entries.
+template <int N, int W, int R, int C>
+M4DL_INLINE void tile(Real<W> (&acc)[R][C], const double* a, Index a_stride, const double* b,
+                      Index b_stride, Index depth) {
+    for (int r = 0; r < R; ++r)
+        for (int c = 0; c < C; ++c) acc[r][c] = Real<W>{};
+    for (Index q = 0; q < depth; ++q) {
+        Real<W> x[R], y[C];
+        for (int r = 0; r < R; ++r) x[r] = load<W>(a + (r * a_stride + q) * N);
+        for (int c = 0; c < C; ++c) y[c] = load<W>(b + (c * b_stride + q) * N);
+        for (int r = 0; r < R; ++r)
+            for (int c = 0; c < C; ++c) acc[r][c] += x[r] * y[c];
+    }
+}
+
+// out[r][c] = start - sum, where start is out itself (Accumulate) or zero.
+template <int N, int W, int R, int C, bool Accumulate>
+M4DL_INLINE void subtract_tile(double* out, Index out_stride, const double* a, Index a_stride,
+                               const double* b, Index b_stride, Index depth) {
+    for (int half = 0; half < N; half += W) {
+        Real<W> acc[R][C];
+        tile<N, W, R, C>(acc, a + half, a_stride, b + half, b_stride, depth);
+        for (int r = 0; r < R; ++r)
+            for (int c = 0; c < C; ++c) {
+                double* at = out + (r * out_stride + c) * N + half;
+                store<W>(at, (Accumulate ? load<W>(at) : Real<W>{}) - acc[r][c]);
+            }
+    }
+}
+
+// Factors the leading `width` columns of the (height, width) panel in place. The diagonal keeps
+// 1/l_pp, which is what the solves need.
+template <int N, int W>
+M4DL_INLINE void factor_panel(double* panel, Index width, Index height) {
+    auto entry = [&](Index i, Index j) { return panel + (i * width + j) * N; };
+    Index p = 0;
+    auto finish_column = [&](Index column) {  // divide by the root of the pivot
+        for (int half = 0; half < N; half += W) {
+            double* pivot = entry(column, column) + half;
+            const Real<W> inverse = simd::broadcast<W>(1.0) / simd::square_root<W>(load<W>(pivot));
+            store<W>(pivot, inverse);
+            for (Index i = column + 1; i < height; ++i) {
+                double* at = entry(i, column) + half;
+                store<W>(at, load<W>(at) * inverse);
+            }
+        }
+    };
+    for (; p + 2 <= width; p += 2) {  // two columns at a time
+        Index i = p;
+        for (; i + 4 <= height; i += 4)
+            subtract_tile<N, W, 4, 2, true>(entry(i, p), width, entry(i, 0), width, entry(p, 0),
+                                            width, p);
+        for (; i < height; ++i)
+            subtract_tile<N, W, 1, 2, true>(entry(i, p), width, entry(i, 0), width, entry(p, 0),
+                                            width, p);
+        finish_column(p);
+        for (int half = 0; half < N; half += W) {
+            const Real<W> factor = load<W>(entry(p + 1, p) + half);
+            for (i = p + 1; i < height; ++i) {
+                double* at = entry(i, p + 1) + half;
+                store<W>(at, load<W>(at) - load<W>(entry(i, p) + half) * factor);
+            }
+        }
+        finish_column(p + 1);
+    }
+    if (p < width) {
+        for (Index i = p; i < height; ++i)
+            subtract_tile<N, W, 1, 1, true>(entry(i, p), width, entry(i, 0), width, entry(p, 0),
+                                            width, p);
+        finish_column(p);
+    }
+}
+
+// update := -L21 L21' (lower triangle; tiles that straddle the diagonal write a little above it).
+template <int N, int W>
+M4DL_INLINE void schur(double* update, const double* below, Index width, Index rest) {
+    Index j = 0;
+    for (; j + 2 <= rest; j += 2) {
+        Index i = j;
+        for (; i + 4 <= rest; i += 4)
+            subtract_tile<N, W, 4, 2, false>(update + (i * rest + j) * N, rest,
+                                             below + i * width * N, width, below + j * width * N,
+                                             width, width);
+        for (; i < rest; ++i)
+            subtract_tile<N, W, 1, 2, false>(update + (i * rest + j) * N, rest,
+                                             below + i * width * N, width, below + j * width * N,
+                                             width, width);
+    }
+    for (Index i = j; j < rest && i < rest; ++i)
+        subtract_tile<N, W, 1, 1, false>(update + (i * rest + j) * N, rest, below + i * width * N,
+                                         width, below + j * width * N, width, width);
+}
+
+template <int N, int W>
+M4DL_INLINE void add_entry(double* to, const double* from) {
+    for (int half = 0; half < N; half += W)
+        store<W>(to + half, load<W>(to + half) + load<W>(from + half));
+}
+
+// Multifrontal factorisation: each supernode gathers its entries of A and its children's updates,
+// eliminates its columns, and leaves an update for its parent.
+template <int N, int W>
+M4DL_INLINE void factor_all(const Symbolic& s, const double* values, double* panels,
+                            double* updates) {
+    for (const Supernode& node : s.nodes) {
+        const Index width = node.width, height = node.height, rest = height - width;
+        double* panel = panels + node.panel * N;
+        double* update = updates + node.update * N;
+        std::memset(panel, 0, sizeof(double) * static_cast<std::size_t>(width * height * N));
+        for (Index e = node.entries; e < node.entries_end; ++e)
+            add_entry<N, W>(panel + s.target[e] * N, values + s.source[e] * N);
+        // A child's update is (below)^2; rows and columns go where `relative` says in this front.
+        auto for_children = [&](auto&& visit) {
+            for (Index c = node.children; c < node.children_end; ++c) {
+                const Supernode& child = s.nodes[s.children[c]];
+                visit(child, updates + child.update * N, child.height - child.width,
+                      s.relative.data() + child.relative);
+            }
+        };
+        for_children([&](const Supernode& child, const double* from, Index below, const Index* at) {
+            for (Index i = 0; i < below; ++i) {
+                double* row = panel + at[i] * width * N;
+                const Index end = std::min(i + 1, child.into_panel);
+                for (Index j = 0; j < end; ++j)
+                    add_entry<N, W>(row + at[j] * N, from + (i * below + j) * N);
+            }
+        });
+        factor_panel<N, W>(panel, width, height);
+        schur<N, W>(update, panel + width * width * N, width, rest);
+        for_children([&](const Supernode& child, const double* from, Index below, const Index* at) {
+            for (Index i = child.into_panel; i < below; ++i) {
+                double* row = update + (at[i] - width) * rest * N;
+                for (Index j = child.into_panel; j <= i; ++j)
+                    add_entry<N, W>(row + (at[j] - width) * N, from + (i * below + j) * N);
+            }
+        });
+    }
+}
+
+// One entry of the factor: a number per lane (N == kLanes) or one number for all lanes (N == 1).
+template <int N, int W>
+M4DL_INLINE Real<W> factor_entry(const double* at, int half) {
+    if constexpr (N == 1) return simd::broadcast<W>(*at);
+    return load<W>(at + half);
+}
+
+// x := L^{-1} x, rows in order of elimination.
+template <int N, int W>
+M4DL_INLINE void forward_all(const Symbolic& s, const double* panels, double* x) {
+    constexpr int L = static_cast<int>(kLanes);
+    for (const Supernode& node : s.nodes) {
+        const Index width = node.width;
+        const double* row = panels + node.panel * N;
+        const Index* rows = s.rows.data() + node.rows;
+        double* own = x + node.first * L;
+        for (Index i = 0; i < node.height; ++i, row += width * N) {
+            double* target = x + rows[i] * L;
+            const Index depth = std::min(i, width);
+            for (int half = 0; half < L; half += W) {
+                Real<W> acc = load<W>(target + half);
+                for (Index p = 0; p < depth; ++p)
+                    acc -= factor_entry<N, W>(row + p * N, half) * load<W>(own + p * L + half);
+                if (i < width) acc *= factor_entry<N, W>(row + i * N, half);
+                store<W>(target + half, acc);
+            }
+        }
+    }
+}
+
+// x := L^{-T} x, rows in order of elimination.
+template <int N, int W>
+M4DL_INLINE void backward_all(const Symbolic& s, const double* panels, double* x) {
+    constexpr int L = static_cast<int>(kLanes);
+    for (auto node = s.nodes.rbegin(); node != s.nodes.rend(); ++node) {
+        const Index width = node->width;
+        const double* panel = panels + node->panel * N;
+        const Index* rows = s.rows.data() + node->rows;
+        double* own = x + node->first * L;
+        for (Index i = node->height - 1; i >= 0; --i) {
+            const double* row = panel + i * width * N;
+            const double* source = x + rows[i] * L;
+            const Index depth = std::min(i, width);
+            for (int half = 0; half < L; half += W) {
+                Real<W> value = load<W>(source + half);
+                if (i < width) {
+                    value *= factor_entry<N, W>(row + i * N, half);
+                    store<W>(own + i * L + half, value);
+                }
+                for (Index p = 0; p < depth; ++p) {
+                    double* at = own + p * L + half;
+                    store<W>(at, load<W>(at) - factor_entry<N, W>(row + p * N, half) * value);
+                }
+            }
+        }
+    }
+}
+
+template <int W>
+M4DL_INLINE void factor_lanes_kernel(const Symbolic& s, const double* values, double* panels,
+                                     double* updates) {
+    factor_all<static_cast<int>(kLanes), W>(s, values, panels, updates);
+}
+template <int W>
+M4DL_INLINE void forward_lanes_kernel(const Symbolic& s, const double* panels, double* x) {
+    forward_all<static_cast<int>(kLanes), W>(s, panels, x);
+}
+template <int W>
+M4DL_INLINE void backward_lanes_kernel(const Symbolic& s, const double* panels, double* x) {
+    backward_all<static_cast<int>(kLanes), W>(s, panels, x);
+}
+template <int W>
+M4DL_INLINE void forward_shared_kernel(const Symbolic& s, const double* panels, double* x) {
+    forward_all<1, W>(s, panels, x);
+}
+template <int W>
+M4DL_INLINE void backward_shared_kernel(const Symbolic& s, const double* panels, double* x) {
+    backward_all<1, W>(s, panels, x);
+}
+
+M4DL_DISPATCH(factor_lanes_kernel, factor_lanes,
+              (const Symbolic& s, const double* v, double* p, double* u), (s, v, p, u))
+M4DL_DISPATCH(forward_lanes_kernel, forward_lanes, (const Symbolic& s, const double* p, double* x),
+              (s, p, x))
+M4DL_DISPATCH(backward_lanes_kernel, backward_lanes,
+              (const Symbolic& s, const double* p, double* x), (s, p, x))
+M4DL_DISPATCH(forward_shared_kernel, forward_shared,
+              (const Symbolic& s, const double* p, double* x), (s, p, x))
+M4DL_DISPATCH(backward_shared_kernel, backward_shared,
+              (const Symbolic& s, const double* p, double* x), (s, p, x))
+
+}  // namespace
+
+template <Index Width>
+Cholesky<Width>::Cholesky(std::shared_ptr<const Symbolic> symbolic)
+    : symbolic_(std::move(symbolic)) {
+    const Index doubles_per_row = kLanes / Width;
+    auto rows = [&](Index entries) { return (entries + doubles_per_row - 1) / doubles_per_row; };
+    panels_.setZero(rows(symbolic_->panel_entries), kLanes);
+    updates_.setZero(rows(symbolic_->update_entries), kLanes);
+}
+
+template <Index Width>
+void Cholesky<Width>::factor(const double* values) {
+    if constexpr (Width == 1)
+        factor_all<1, 1>(*symbolic_, values, panels_.data(), updates_.data());
+    else
+        factor_lanes(*symbolic_, values, panels_.data(), updates_.data());
+    // The diagonal holds 1/l: finite and positive exactly where every pivot was.
+    failed_.setZero();
+    for (const Supernode& node : symbolic_->nodes)
+        for (Index k = 0; k < node.width; ++k) {
+            const double* inverse = panels_.data() + (node.panel + k * node.width + k) * Width;
+            for (Index lane = 0; lane < kLanes; ++lane) {
+                const double v = inverse[Width == 1 ? 0 : lane];
+                if (!(v > 0 && v < std::numeric_limits<double>::infinity()))
+                    failed_[lane] = std::numeric_limits<double>::quiet_NaN();
+            }
+        }
+}
+
+template <Index Width>
+void Cholesky<Width>::to_elimination_order(Block& x, Block& scratch) const {
+    scratch.resizeLike(x);
+    for (Index k = 0; k < symbolic_->size; ++k) scratch.row(k) = x.row(symbolic_->order[k]);
+    x.swap(scratch);
+}
+
+template <Index Width>
+void Cholesky<Width>::to_original_order(Block& x, Block& scratch) const {
+    scratch.resizeLike(x);
+    for (Index k = 0; k < symbolic_->size; ++k)
+        scratch.row(symbolic_->order[k]) = x.row(k) + failed_;
+    x.swap(scratch);
+}
+
+template <Index Width>
+void Cholesky<Width>::solve(Block& x, Block& scratch) const {
+    half_solve_adjoint(x, scratch);
+    half_solve(x, scratch);
+}
+
+template <Index Width>
+void Cholesky<Width>::half_solve(Block& x, Block& scratch) const {
+    if constexpr (Width == 1)
+        backward_shared(*symbolic_, panels_.data(), x.data());
+    else
+        backward_lanes(*symbolic_, panels_.data(), x.data());
+    to_original_order(x, scratch);
+}
+
+template <Index Width>
+void Cholesky<Width>::half_solve_adjoint(Block& x, Block& scratch) const {
+    to_elimination_order(x, scratch);
+    if constexpr (Width == 1)
+        forward_shared(*symbolic_, panels_.data(), x.data());
+    else
+        forward_lanes(*symbolic_, panels_.data(), x.data());
+}
+
+template class Cholesky<1>;
+template class Cholesky<kLanes>;
+
+}  // namespace m4dl

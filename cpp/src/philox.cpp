@@ -1,0 +1,191 @@
+#include "m4dl/base/philox.hpp"
+
+#include <numbers>
+
+#include "m4dl/base/simd.hpp"
+
+namespace m4dl {
+namespace {
+
+using simd::Bits, simd::Real;
+
+template <int W>
+M4DL_INLINE Bits<W> as_bits(Real<W> x) {
+    Bits<W> b;
+    std::memcpy(&b, &x, sizeof b);
+    return b;
+}
+template <int W>
+M4DL_INLINE Real<W> as_real(Bits<W> b) {
+    Real<W> x;
+    std::memcpy(&x, &b, sizeof x);
+    return x;
+}
+
+// The products of the low 32 bits of each 64-bit slot. Compilers do not see through `&` to the one
+// instruction for it, hence the intrinsics.
+template <int W>
+Bits<W> low_product(Bits<W> a, Bits<W> b);
+#if defined(__x86_64__)
+template <>
+inline Bits<2> low_product<2>(Bits<2> a, Bits<2> b) {
+    return (Bits<2>)_mm_mul_epu32((__m128i)a, (__m128i)b);
+}
+template <>
+M4DL_TARGET_AVX2 inline Bits<4> low_product<4>(Bits<4> a, Bits<4> b) {
+    return (Bits<4>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+}
+template <>
+M4DL_TARGET_AVX512 inline Bits<8> low_product<8>(Bits<8> a, Bits<8> b) {
+    return (Bits<8>)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+}
+#else
+template <>
+inline Bits<2> low_product<2>(Bits<2> a, Bits<2> b) {
+    return (a & std::uint64_t{0xFFFFFFFF}) * (b & std::uint64_t{0xFFFFFFFF});
+}
+#endif
+
+template <int W>
+M4DL_INLINE Bits<W> fill(std::uint64_t x) {
+    return Bits<W>{} + x;
+}
+
+// Philox on W counters, one 32-bit word in the low half of each slot; the high halves hold garbage
+// that nothing reads.
+template <int W>
+M4DL_INLINE void philox(Bits<W> (&c)[4], std::uint32_t k0, std::uint32_t k1) {
+    const Bits<W> m0 = fill<W>(0xD2511F53), m1 = fill<W>(0xCD9E8D57);
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; ++round) {
+        const Bits<W> a = low_product<W>(c[0], m0), b = low_product<W>(c[2], m1);
+        c[0] = (b >> 32) ^ (c[1] ^ std::uint64_t{k0});
+        c[1] = b;
+        c[2] = (a >> 32) ^ (c[3] ^ std::uint64_t{k1});
+        c[3] = a;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
+// 64 random bits make two uniforms, the midpoints of grids on (0, 1): the top 40 bits the one that
+// becomes a radius (so |z| reaches 7.4, exceeded once in 10^13), the low 24 the one that becomes an
+// angle (its trigonometric moments below order 2^24 are exact).
+template <int W>
+M4DL_INLINE void uniforms_of(Bits<W> bits, Real<W>& u, Real<W>& v) {
+    const std::uint64_t one = 0x3FF0000000000000;
+    u = as_real<W>(((bits >> 12) & ~std::uint64_t{0xFFF}) | (one + 0x800)) - 1.0;
+    v = as_real<W>(((bits & std::uint64_t{0xFFFFFF}) << 28) | (one + (std::uint64_t{1} << 27))) - 1.0;
+}
+
+// log(u) for u in (0, 1), by u = 2^e m with m in [sqrt(1/2), sqrt(2)) and the series of
+// 2 atanh(s), s = (m - 1)/(m + 1), |s| < 0.172. Error below 2e-14.
+template <int W>
+M4DL_INLINE Real<W> log01(Real<W> u) {
+    const Bits<W> bits = as_bits<W>(u);
+    // Adding the distance from sqrt(1/2) to 1 (in the bits) rounds the exponent at sqrt(2).
+    const Bits<W> shifted = bits + (std::uint64_t{0x3FF0000000000000} - std::uint64_t{0x3FE6A09E667F3BCD});
+    const Bits<W> biased = shifted >> 52;
+    // An integer below 2^52 becomes a double by pasting it behind the exponent of 2^52.
+    const Real<W> exponent = as_real<W>(biased | std::uint64_t{0x4330000000000000}) - (0x1p52 + 1023.0);
+    const Bits<W> mantissa = (shifted & std::uint64_t{0x000FFFFFFFFFFFFF}) + std::uint64_t{0x3FE6A09E667F3BCD};
+    const Real<W> m = as_real<W>(mantissa);
+    const Real<W> s = (m - 1.0) / (m + 1.0), z = s * s;
+    Real<W> series = z * (2.0 / 15) + 2.0 / 13;
+    series = series * z + 2.0 / 11;
+    series = series * z + 2.0 / 9;
+    series = series * z + 2.0 / 7;
+    series = series * z + 2.0 / 5;
+    series = series * z + 2.0 / 3;
+    return exponent * std::numbers::ln2 + (s * 2.0 + s * z * series);
+}
+
+// cos(2 pi u) and sin(2 pi u): the nearest quarter turn, then Taylor series on |t| <= pi/4.
+template <int W>
+M4DL_INLINE void circle(Real<W> u, Real<W>& cosine, Real<W>& sine) {
+    const double magic = 0x1.8p52;  // adding it rounds to an integer held in the low bits
+    const Real<W> rounded = u * 4.0 + magic;
+    const Bits<W> quarter = as_bits<W>(rounded);
+    const Real<W> t = (u * 4.0 - (rounded - magic)) * (std::numbers::pi / 2), z = t * t;
+    Real<W> s = z * (1.0 / 6227020800) - 1.0 / 39916800;
+    s = s * z + 1.0 / 362880;
+    s = s * z - 1.0 / 5040;
+    s = s * z + 1.0 / 120;
+    s = s * z - 1.0 / 6;
+    s = t + t * z * s;
+    Real<W> c = z * (-1.0 / 87178291200) + 1.0 / 479001600;
+    c = c * z - 1.0 / 3628800;
+    c = c * z + 1.0 / 40320;
+    c = c * z - 1.0 / 720;
+    c = c * z + 1.0 / 24;
+    c = c * z - 0.5;
+    c = c * z + 1.0;
+    // Quarters 0..3: (c, s), (-s, c), (-c, -s), (s, -c).
+    const Bits<W> odd = Bits<W>{} - (quarter & std::uint64_t{1});
+    const Bits<W> cb = as_bits<W>(c), sb = as_bits<W>(s);
+    const Bits<W> cosine_sign = ((quarter + 1) & std::uint64_t{2}) << 62;
+    const Bits<W> sine_sign = (quarter & std::uint64_t{2}) << 62;
+    cosine = as_real<W>(((sb & odd) | (cb & ~odd)) ^ cosine_sign);
+    sine = as_real<W>(((cb & odd) | (sb & ~odd)) ^ sine_sign);
+}
+
+// Rows 4k..4k+3 of `out` come from Philox block k of each lane, by two transforms of Box and Muller.
+template <int W>
+M4DL_INLINE void normals_kernel(std::uint64_t seed, std::uint64_t chain, std::uint64_t step,
+                                std::uint32_t stream, Index rows, double* out) {
+    constexpr int L = static_cast<int>(kLanes);
+    const auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+    Bits<W> chains[kLanes / W];
+    for (int l = 0; l < L; ++l)
+        chains[l / W][l % W] = static_cast<std::uint32_t>(chain + static_cast<std::uint64_t>(l));
+    for (Index row = 0; row < rows; row += 4)
+        for (int half = 0; half < L; half += W) {
+            Bits<W> c[4] = {fill<W>(static_cast<std::uint32_t>(row / 4)),
+                            fill<W>(static_cast<std::uint32_t>(step)),
+                            // 24 bits more of the step, 8 for the stream: 2^56 steps.
+                            fill<W>(static_cast<std::uint32_t>((step >> 32) << 8) | stream),
+                            chains[half / W]};
+            philox<W>(c, k0, k1);
+            Real<W> z[4];
+            for (int pair = 0; pair < 2; ++pair) {
+                const Bits<W> low = c[2 * pair + 1] & std::uint64_t{0xFFFFFFFF};
+                Real<W> u, v, cosine, sine;
+                uniforms_of<W>((c[2 * pair] << 32) | low, u, v);
+                const Real<W> radius = simd::square_root<W>(log01<W>(u) * -2.0);
+                circle<W>(v, cosine, sine);
+                z[2 * pair] = radius * cosine;
+                z[2 * pair + 1] = radius * sine;
+            }
+            const Index left = std::min<Index>(4, rows - row);
+            for (Index k = 0; k < left; ++k) simd::store<W>(out + (row + k) * L + half, z[k]);
+        }
+}
+
+M4DL_DISPATCH(normals_kernel, fill_normals,
+              (std::uint64_t seed, std::uint64_t chain, std::uint64_t step, std::uint32_t stream,
+               Index rows, double* out),
+              (seed, chain, step, stream, rows, out))
+
+}  // namespace
+
+void Random::normals(Stream stream, std::uint64_t step, Block& out) const {
+    fill_normals(seed_, static_cast<std::uint64_t>(first_chain_), step,
+                 static_cast<std::uint32_t>(stream), out.rows(), out.data());
+}
+
+Lanes Random::uniforms(Stream stream, std::uint64_t step) const {
+    Lanes out;
+    for (Index lane = 0; lane < kLanes; ++lane) {
+        const auto c = philox4x32({0, static_cast<std::uint32_t>(step),
+                                   static_cast<std::uint32_t>((step >> 32) << 8) |
+                                       static_cast<std::uint32_t>(stream),
+                                   static_cast<std::uint32_t>(first_chain_ + lane)},
+                                  {static_cast<std::uint32_t>(seed_),
+                                   static_cast<std::uint32_t>(seed_ >> 32)});
+        const std::uint64_t bits = ((std::uint64_t{c[0]} << 32) | c[1]) >> 12;
+        out[lane] = (static_cast<double>(bits) + 0.5) * 0x1p-52;
+    }
+    return out;
+}
+
+}  // namespace m4dl

@@ -1,0 +1,37 @@
+"""m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
+
+from ._core import build_info
+from .draws import Draws, Moments
+from .kernels import MALA, PCN, ULA, DiagonalMetric
+from .meshes import Grid, TriangleMesh
+from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
+from .posterior import GaussianNoise, Posterior
+from .priors import GaussianPrior, MaternPrior, SeriesPrior, SparsePrior, rescale_for
+from .sampling import sample
+
+__version__: str = build_info()["version"]
+
+__all__ = [
+    "MALA",
+    "PCN",
+    "ULA",
+    "AffineElliptic",
+    "Darcy",
+    "DiagonalMetric",
+    "Draws",
+    "GaussianNoise",
+    "GaussianPrior",
+    "Grid",
+    "LinearModel",
+    "MaternPrior",
+    "Moments",
+    "Posterior",
+    "PythonModel",
+    "Schrodinger",
+    "SeriesPrior",
+    "SparsePrior",
+    "TriangleMesh",
+    "build_info",
+    "rescale_for",
+    "sample",
+]

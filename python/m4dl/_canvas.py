@@ -1,0 +1,136 @@
+"""How one field is drawn on its grid or mesh: the parts that the pictures in `plot` are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _validate
+from ._record import optional
+from ._validate import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches, unknown to pyplot."""
+    make = optional("matplotlib.figure", "plot").Figure
+    figure: Figure = make(figsize=(width, height), layout="compressed")
+    return figure
+
+
+def dimension(domain: Any) -> int:
+    """Return the dimension of the space that a grid or a mesh lies in."""
+    return int(np.shape(domain.points)[1] if hasattr(domain, "points") else domain.dim)
+
+
+def on_domain(name: str, theta: ArrayLike, domain: Any, at: str | None) -> Array:
+    """Check that a field fits its domain, and that it can be drawn."""
+    if domain is None or at is None:
+        raise ValueError(
+            f"{name} has no domain to be drawn on: pass domain= (a Grid or TriangleMesh) and at="
+        )
+    if dimension(domain) > 2:
+        raise ValueError(
+            f"{name} lives in {dimension(domain)} dimensions, at most 2 can be drawn: "
+            "draw a slice of theta.reshape(grid.shape_of(at)) on a 2-D Grid"
+        )
+    values = _validate.array(name, theta)
+    if hasattr(domain, "points"):
+        _validate.choice("at", at, ("nodes", "cells"))
+        size = len(domain.points if at == "nodes" else domain.cells)
+    else:
+        _validate.choice("at", at, ("nodes", "interior", "cells"))
+        size = int(np.prod(domain.shape_of(at)))
+    if values.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},) at {at!r}, got {values.shape}")
+    return values
+
+
+def panel_height(domain: Any, width: float) -> float:
+    """Return the height in inches of a picture of the domain, within reason."""
+    if hasattr(domain, "points"):
+        sides = np.ptp(np.asarray(domain.points), axis=0)
+    else:
+        sides = np.ptp(np.asarray(domain.extent), axis=1)
+    return float(np.clip(width * sides[1] / sides[0], 0.3 * width, 2 * width))
+
+
+def line(ax: Axes, values: Array, grid: Any, at: str, **style: Any) -> None:
+    """Draw a field on a 1-D grid; values in cells as steps."""
+    if at == "cells":
+        ax.stairs(values, _edges(grid), baseline=None, **style)
+    else:
+        ax.plot(_places(grid, at), values, **style)
+    ax.set_xlim(*grid.extent[0])
+    ax.set_xlabel("x")
+
+
+def band(ax: Axes, low: Array, high: Array, grid: Any, at: str, **style: Any) -> None:
+    """Fill the space between two fields on a 1-D grid."""
+    if at == "cells":
+        ax.stairs(high, _edges(grid), baseline=low, fill=True, **style)
+    else:
+        ax.fill_between(_places(grid, at), low, high, **style)
+
+
+def image(
+    ax: Axes,
+    values: Array,
+    domain: Any,
+    at: str,
+    limits: tuple[float | None, float | None],
+    cmap: str,
+) -> Any:
+    """Draw a field on a 2-D grid or a mesh, and return what a colour bar needs."""
+    drawn: Any
+    if hasattr(domain, "points"):
+        x, y = np.asarray(domain.points).T
+        mesh = optional("matplotlib.tri", "plot").Triangulation(x, y, np.asarray(domain.cells))
+        if at == "nodes":
+            drawn = ax.tripcolor(mesh, values, shading="gouraud", cmap=cmap)
+        else:
+            drawn = ax.tripcolor(mesh, facecolors=values, cmap=cmap)
+        drawn.set_clim(*limits)
+    else:
+        # Every value gets a pixel around it; of nodes on the boundary half a pixel is cut off.
+        drawn = ax.imshow(
+            values.reshape(domain.shape_of(at)).T,
+            origin="lower",
+            extent=(*_pixel_ends(domain, at, 0), *_pixel_ends(domain, at, 1)),
+            interpolation="nearest" if at == "cells" else "bilinear",
+            vmin=limits[0],
+            vmax=limits[1],
+            cmap=cmap,
+        )
+        seen = domain.extent if at == "nodes" else [_pixel_ends(domain, at, k) for k in (0, 1)]
+        ax.set_xlim(*seen[0])
+        ax.set_ylim(*seen[1])
+    ax.set_aspect("equal")
+    ax.locator_params(nbins=5)
+    ax.set_xlabel("x")
+    ax.set_ylabel("y")
+    return drawn
+
+
+def _edges(grid: Any) -> Array:
+    """Return the ends (n + 1,) of the cells of a 1-D grid."""
+    low, high = grid.extent[0]
+    return np.asarray(np.linspace(low, high, grid.cells[0] + 1), dtype=np.float64)
+
+
+def _places(grid: Any, at: str) -> Array:
+    """Return the nodes of a 1-D grid, without the boundary if ``at`` is ``"interior"``."""
+    return _edges(grid) if at == "nodes" else _edges(grid)[1:-1]
+
+
+def _pixel_ends(grid: Any, at: str, axis: int) -> tuple[float, float]:
+    """Return where the first pixel starts and the last one ends along an axis of a grid."""
+    low, high = grid.extent[axis]
+    half = (high - low) / grid.cells[axis] / 2
+    beyond = {"cells": 0.0, "nodes": half, "interior": -half}[at]
+    return low - beyond, high + beyond

@@ -1,0 +1,105 @@
+"""What `Draws` and `Moments` share: the description of a run, and optional imports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _validate
+from ._validate import Array
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Record:
+    """What is known of a run besides its draws; the shared part of `Draws` and `Moments`.
+
+    Parameters
+    ----------
+    acceptance, step_size : (chain,) arrays
+        Mean acceptance probability, and step size after warmup.
+    failures : (chain,) array of int
+        Number of failed solves, each counted as a rejection.
+    warmup, thin, seed : int
+        Iterations before the first draw, iterations per draw, seed of the streams.
+    kernel : str
+        The kernel's canonical form, such as ``PCN(beta=0.1)``.
+    complete : bool
+        False for a run that was stopped before its last draw.
+    provenance : mapping
+        Versions, build and machine that made the draws.
+    seconds : float
+        Wall time of sampling, without warmup.
+    domain, at : optional
+        Grid or mesh that the parameters live on, and where on it: ``"nodes"``, ``"interior"`` or
+        ``"cells"``.
+    """
+
+    acceptance: Array
+    step_size: Array
+    failures: NDArray[np.int64]
+    warmup: int
+    thin: int
+    seed: int
+    kernel: str
+    complete: bool
+    provenance: Mapping[str, Any]
+    seconds: float
+    domain: Any = None
+    at: str | None = None
+    chains: int = field(init=False)
+    draws: int = field(init=False)
+    parameters: int = field(init=False)
+
+    def set_sizes(self, chains: int, draws: int, parameters: int) -> None:
+        self.chains, self.draws, self.parameters = chains, draws, parameters
+        self.acceptance = _validate.array("acceptance", self.acceptance, (chains,))
+        self.step_size = _validate.array("step_size", self.step_size, (chains,))
+        self.failures = _validate.array("failures", self.failures, (chains,)).astype(np.int64)
+        self.seconds = _validate.number("seconds", self.seconds)
+
+    def __repr__(self) -> str:
+        state = "" if self.complete else ", INCOMPLETE"
+        return (
+            f"{type(self).__name__}({self.chains} chains x {self.draws} draws x {self.parameters} "
+            f"parameters, {self.kernel}, seed={self.seed}, warmup={self.warmup}, thin={self.thin}"
+            f"{state})"
+        )
+
+    def about(self) -> dict[str, Any]:
+        total = self.chains * self.draws
+        return {
+            "chains": self.chains,
+            "draws": self.draws,
+            "parameters": self.parameters,
+            "kernel": self.kernel,
+            "seed": self.seed,
+            "warmup": self.warmup,
+            "thin": self.thin,
+            "complete": self.complete,
+            "seconds": self.seconds,
+            "draws_per_second": total / self.seconds if self.seconds > 0 else None,
+            "acceptance": self.acceptance.tolist(),
+            "step_size": self.step_size.tolist(),
+            "failures": self.failures.tolist(),
+        }
+
+
+def shaped(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
+    out = np.asarray(values, dtype=np.float64)
+    if out.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
+    return out
+
+
+def optional(package: str, extra: str) -> ModuleType:
+    """Import a package that m4dl can do without, or say how to install it."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise ImportError(f"this needs {package}: pip install 'm4dl[{extra}]'") from error

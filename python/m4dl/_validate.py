@@ -1,0 +1,85 @@
+"""The boundary: every argument a user passes is checked here, once, and the message holds the offending value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None) -> Array:
+    """Return ``value`` as a finite, C-contiguous float64 array of the given shape (``None``: any length)."""
+    try:
+        out = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers, got {_short(value)}") from error
+    if np.ndim(value) == 0:
+        out = out.reshape(())
+    if shape is not None:
+        fits = out.ndim == len(shape) and all(
+            want is None or want == got for want, got in zip(shape, out.shape, strict=True)
+        )
+        if not fits:
+            expected = ", ".join("any" if n is None else str(n) for n in shape)
+            raise ValueError(f"{name} must have shape ({expected}), got {out.shape}")
+    bad = ~np.isfinite(out)
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} must be finite, got {out[where]} at index {where} ({int(bad.sum())} such values)"
+        )
+    return out
+
+
+def number(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float."""
+    if isinstance(value, bool | str) or np.ndim(value) != 0:
+        raise TypeError(f"{name} must be a number, got {_short(value)}")
+    try:
+        out = float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a number, got {_short(value)}") from error
+    if not np.isfinite(out):
+        raise ValueError(f"{name} must be finite, got {out}")
+    return out
+
+
+def positive(name: str, value: Any) -> float:
+    """Return ``value`` as a positive, finite float."""
+    out = number(name, value)
+    if out <= 0:
+        raise ValueError(f"{name} must be positive, got {out}")
+    return out
+
+
+def interval(name: str, value: Any, low: float, high: float, *, closed_high: bool = False) -> float:
+    """Return ``value`` as a float in (low, high), or (low, high] with ``closed_high``."""
+    out = number(name, value)
+    if not (low < out < high or (closed_high and out == high)):
+        raise ValueError(f"{name} must be in ({low:g}, {high:g}{']' if closed_high else ')'}, got {out}")
+    return out
+
+
+def integer(name: str, value: Any, minimum: int) -> int:
+    """Return ``value`` as an int of at least ``minimum``; floats are refused, not rounded."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {_short(value)}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    return int(value)
+
+
+def choice(name: str, value: Any, options: Sequence[str]) -> str:
+    """Return ``value`` if it is one of ``options``."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {_short(value)}")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,300 @@
+"""What a run returns: `Draws` with every draw kept, `Moments` with their mean and variance only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _summary, _validate, diagnostics
+from ._record import Record, optional, shaped
+from ._summary import Summary
+from ._validate import Array
+
+Functional = Callable[[Array], ArrayLike]
+
+_LOST = {"theta", "log_likelihood", "quantile", "ess", "functional", "to_datatree", "to_arviz"}
+
+_BLOCK = 2**24  # numbers read from storage at a time when draws are streamed: 128 MiB
+
+
+@dataclass(eq=False, repr=False)
+class Draws(Record):
+    """The draws of a run.
+
+    Parameters
+    ----------
+    theta : (chain, draw, D) array
+        The draws. They may stay on disk: anything with ``shape`` and NumPy slicing, such as a Zarr
+        array.
+    log_likelihood : (chain, draw) array
+    **about
+        The run: see `Record`.
+    """
+
+    theta: Any
+    log_likelihood: Array
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.theta)
+        if len(shape) != 3 or 0 in shape:
+            raise ValueError(f"theta must have shape (chain, draw, D), none of them 0, got {shape}")
+        self.set_sizes(*shape)
+        self.log_likelihood = shaped("log_likelihood", self.log_likelihood, shape[:2])
+
+    def mean(self) -> Array:
+        """Return the posterior mean (D,), over all chains."""
+        return self._moments[0].copy()
+
+    def std(self) -> Array:
+        """Return the posterior standard deviation (D,), over all chains (divisor: draws - 1)."""
+        return self._moments[1].copy()
+
+    def quantile(self, p: float | ArrayLike) -> Array:
+        """Return quantiles over all chains: (D,) for a number ``p``, (len(p), D) for a sequence.
+
+        Raises
+        ------
+        ValueError
+            If some p is outside [0, 1], or so close to its ends that no draw lies beyond it.
+        """
+        levels = _validate.array("p", p)
+        if levels.ndim > 1 or levels.size == 0:
+            raise ValueError(
+                f"p must be a number or a sequence of numbers, got shape {levels.shape}"
+            )
+        total = self.chains * self.draws
+        for level in np.atleast_1d(levels):
+            if not 0 <= level <= 1:
+                raise ValueError(f"p must be in [0, 1], got {level}")
+            beyond = min(level, 1 - level)
+            if 0 < beyond * total < 1:
+                raise ValueError(
+                    f"the {level:g} quantile needs {int(np.ceil(1 / beyond))} draws, got {total}"
+                )
+        parts = [
+            np.quantile(slab.reshape(total, -1), levels, axis=0)
+            for slab in diagnostics.slabs(self.theta)
+        ]
+        return np.concatenate(parts, axis=-1)
+
+    def ess(self, kind: str = "bulk") -> Array:
+        """Return the effective sample size (D,): ``"bulk"``, ``"tail"`` or ``"mean"``."""
+        if _validate.choice("kind", kind, ("bulk", "tail", "mean")) == "mean":
+            return np.asarray(diagnostics.ess(self.theta, "mean"))
+        return self._diagnostics[f"ess_{kind}"].copy()
+
+    def rhat(self) -> Array:
+        """Return the rank-normalised split R-hat (D,)."""
+        return self._diagnostics["rhat"].copy()
+
+    def mcse(self) -> Array:
+        """Return the Monte Carlo standard error (D,) of the posterior mean."""
+        return self._diagnostics["mcse_mean"].copy()
+
+    def functional(self, of: ArrayLike | Functional) -> Array:
+        """Return a real functional of every draw, (chain, draw).
+
+        Parameters
+        ----------
+        of : (D,) array or callable
+            Weights of a linear functional, or a function from draws (n, D) to (n,).
+        """
+        if not callable(of):
+            weights = _validate.array("functional", of, (self.parameters,))
+            return np.concatenate([block @ weights for block in self._blocks()], axis=1)
+        parts = []
+        for block in self._blocks():
+            values = np.asarray(of(block.reshape(-1, self.parameters)), dtype=np.float64)
+            if values.shape != (block.shape[0] * block.shape[1],):
+                raise ValueError(
+                    f"functional must map draws of shape (n, {self.parameters}) to shape (n,), "
+                    f"got {values.shape} for n = {block.shape[0] * block.shape[1]}"
+                )
+            parts.append(values.reshape(block.shape[:2]))
+        return np.concatenate(parts, axis=1)
+
+    def summary(
+        self,
+        max_rows: int = 8,
+        functionals: Mapping[str, ArrayLike | Functional] | None = None,
+    ) -> Summary:
+        """Return a table of log-likelihood, functionals and at most ``max_rows`` parameters.
+
+        If there are more parameters, those with the worst diagnostics are shown, the worst first.
+
+        Parameters
+        ----------
+        max_rows : int
+        functionals : dict of str to (D,) array or callable, optional
+            See `functional`.
+        """
+        rows = _validate.integer("max_rows", max_rows, 0)
+        scalars = {"log_likelihood": self.log_likelihood}
+        scalars.update({name: self.functional(of) for name, of in (functionals or {}).items()})
+        special = {name: _columns(diagnostics.summarise(v)) for name, v in scalars.items()}
+        return _summary.summarise(self.about(), special, _columns(self._diagnostics), rows)
+
+    def to_datatree(self) -> Any:
+        """Return an ``xarray.DataTree`` with groups ``posterior`` and ``sample_stats``, in memory.
+
+        ``posterior`` holds ``theta`` (chain, draw, theta_dim); ``sample_stats`` the total
+        log-likelihood of each draw, and acceptance, step size and failures of each chain.
+        """
+        return optional("xarray", "arviz").DataTree.from_dict(self._groups())
+
+    def to_arviz(self) -> Any:
+        """Return what the installed ArviZ works with: 0.x ``InferenceData``, 1.x ``DataTree``."""
+        arviz = optional("arviz", "arviz")
+        if int(arviz.__version__.split(".")[0]) >= 1:
+            return self.to_datatree()
+        return arviz.InferenceData(**self._groups())
+
+    def _groups(self) -> dict[str, Any]:
+        dataset = optional("xarray", "arviz").Dataset
+        coordinates = {"chain": np.arange(self.chains), "draw": np.arange(self.draws)}
+        pair = ("chain", "draw")
+        posterior = {"theta": ((*pair, "theta_dim"), np.asarray(self.theta))}
+        stats = {
+            "total_log_likelihood": (pair, self.log_likelihood),
+            "acceptance_rate": (("chain",), self.acceptance),
+            "step_size": (("chain",), self.step_size),
+            "failures": (("chain",), self.failures),
+        }
+        # Attributes must survive NetCDF and Zarr: numbers and strings only.
+        about = {"inference_library": "m4dl", **self.provenance}
+        about.update({k: v for k, v in self.about().items() if not isinstance(v, list)})
+        attributes = {
+            k: v if isinstance(v, str | float) or type(v) is int else json.dumps(v, default=str)
+            for k, v in about.items()
+        }
+        place = {"theta_dim": np.arange(self.parameters)}
+        return {
+            "posterior": dataset(posterior, coordinates | place, attributes),
+            "sample_stats": dataset(stats, coordinates, attributes),
+        }
+
+    def _blocks(self) -> Iterator[Array]:
+        """Read successive draws of all chains, (chain, n, D): as they are stored."""
+        step = max(1, _BLOCK // (self.chains * self.parameters))
+        for start in range(0, self.draws, step):
+            yield np.asarray(self.theta[:, start : start + step], dtype=np.float64)
+
+    @cached_property
+    def _moments(self) -> tuple[Array, Array]:
+        """Mean and standard deviation, merged block by block (Chan, Golub and LeVeque 1979)."""
+        count, mean, square = 0, np.zeros(self.parameters), np.zeros(self.parameters)
+        for block in self._blocks():
+            flat = block.reshape(-1, self.parameters)
+            n, centre = len(flat), flat.mean(axis=0)
+            shift = centre - mean
+            square += ((flat - centre) ** 2).sum(axis=0) + shift**2 * (count * n / (count + n))
+            mean += shift * (n / (count + n))
+            count += n
+        return mean, np.sqrt(square / (count - 1)) if count > 1 else np.full_like(mean, np.nan)
+
+    @cached_property
+    def _diagnostics(self) -> dict[str, Array]:
+        return diagnostics.summarise(self.theta)
+
+
+class Moments(Record):
+    """Mean, variance and errors of a run that kept no draws (``keep="moments"``).
+
+    Parameters
+    ----------
+    mean, variance : (chain, D) arrays
+        Of each chain; the variance is unbiased (divisor draws - 1).
+    mcse : (D,) array
+        Monte Carlo standard error of the mean over all chains, by batch means.
+    rhat : (D,) array
+        Convergence diagnostic; NaN where it is undefined.
+    functionals : mapping
+        For each functional its ``mean``, ``std`` and ``mcse``, and ``rhat`` if known.
+    draws : int
+        Draws in each chain.
+    **about
+        The run: see `Record`.
+
+    Attributes
+    ----------
+    chain_mean, chain_variance : (chain, D) arrays
+        ``mean`` and ``variance`` as given.
+    """
+
+    def __init__(
+        self,
+        *,
+        mean: ArrayLike,
+        variance: ArrayLike,
+        mcse: ArrayLike,
+        rhat: ArrayLike,
+        functionals: Mapping[str, Mapping[str, float]],
+        draws: int,
+        **about: Any,
+    ) -> None:
+        super().__init__(**about)
+        self.chain_mean = np.asarray(mean, dtype=np.float64)
+        if self.chain_mean.ndim != 2 or self.chain_mean.size == 0:
+            raise ValueError(
+                f"mean must have shape (chain, D), none of them 0, got {np.shape(mean)}"
+            )
+        chains, size = self.chain_mean.shape
+        self.set_sizes(chains, _validate.integer("draws", draws, 1), size)
+        self.chain_variance = shaped("variance", variance, (chains, size))
+        self._mcse = shaped("mcse", mcse, (size,))
+        self._rhat = shaped("rhat", rhat, (size,))
+        self.functionals = {name: dict(values) for name, values in functionals.items()}
+
+    def mean(self) -> Array:
+        """Return the posterior mean (D,), over all chains."""
+        return np.asarray(self.chain_mean.mean(axis=0))
+
+    def std(self) -> Array:
+        """Return the posterior standard deviation (D,) of all draws, within and between chains."""
+        within = (self.draws - 1) * self.chain_variance.sum(axis=0)
+        between = self.draws * ((self.chain_mean - self.mean()) ** 2).sum(axis=0)
+        degrees = self.chains * self.draws - 1
+        return np.sqrt((within + between) / degrees) if degrees else np.full_like(within, np.nan)
+
+    def mcse(self) -> Array:
+        """Return the Monte Carlo standard error (D,) of the posterior mean."""
+        return self._mcse.copy()
+
+    def rhat(self) -> Array:
+        """Return the convergence diagnostic R-hat (D,)."""
+        return self._rhat.copy()
+
+    def summary(self, max_rows: int = 8) -> Summary:
+        """Return a table of the functionals and up to ``max_rows`` parameters, the worst first.
+
+        ``ess`` is (std / mcse)^2, the effective sample size of the mean.
+        """
+        rows = _validate.integer("max_rows", max_rows, 0)
+        special = {name: _batch_columns(**values) for name, values in self.functionals.items()}
+        theta = _batch_columns(self.mean(), self.std(), self._mcse, self._rhat)
+        return _summary.summarise(self.about(), special, theta, rows)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _LOST:
+            raise AttributeError(
+                f'Moments has no {name!r}, the draws were not kept: sample with keep="draws"'
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _columns(of: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the columns of a summary as ArviZ does."""
+    names = {"mcse_mean": "mcse", "rhat": "r_hat"}
+    return {names.get(key, key): values for key, values in of.items()}
+
+
+def _batch_columns(mean: Any, std: Any, mcse: Any, rhat: Any = np.nan) -> dict[str, Any]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.square(np.divide(std, mcse))
+    return {"mean": mean, "std": std, "mcse": mcse, "ess": size, "r_hat": rhat}

@@ -1,0 +1,324 @@
+"""Moments of a run in memory that does not grow with the number of draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _validate
+from ._validate import Array
+from .draws import Moments
+
+CHUNK_BYTES = 32 * 2**20
+"""Draws are gathered to chunks of at most this size (or one draw), then absorbed or written."""
+CHUNK_DRAWS = 4096
+
+Functional = Callable[[Array], ArrayLike]
+
+
+def chunk_length(chains: int, size: int) -> int:
+    """Return the number of draws per chunk, which depends on the shape of a draw alone.
+
+    Floating-point sums depend on how they are split, so equal chunks are what makes a resumed run
+    bit-identical.
+    """
+    return max(1, min(CHUNK_DRAWS, CHUNK_BYTES // (8 * chains * size)))
+
+
+class Chunks:
+    """Gather draws, however they arrive, into chunks of fixed length.
+
+    Parameters
+    ----------
+    chains, size, length : int
+        Number of chains, of parameters D, and of draws per chunk.
+    flush : callable
+        ``flush(theta, log_likelihood, start)`` is called with each full chunk: views of shape
+        (chains, length, D) and (chains, length), and the index of the chunk's first draw.
+    """
+
+    def __init__(
+        self, chains: int, size: int, length: int, flush: Callable[[Array, Array, int], None]
+    ) -> None:
+        self._theta = np.empty((chains, length, size))
+        self._log_likelihood = np.empty((chains, length))
+        self._length = length
+        self._flush = flush
+        self.done = 0
+
+    @property
+    def pending(self) -> tuple[Array, Array, int]:
+        """The draws of the chunk not yet full (views), and the index of the first of them."""
+        count = self.done % self._length
+        return self._theta[:, :count], self._log_likelihood[:, :count], self.done - count
+
+    def add(self, theta: Array, log_likelihood: Array) -> None:
+        """Append draws of shape (chains, n, D) and their log-likelihoods (chains, n)."""
+        taken, total = 0, theta.shape[1]
+        while taken < total:
+            at = self.done % self._length
+            count = min(self._length - at, total - taken)
+            self._theta[:, at : at + count] = theta[:, taken : taken + count]
+            self._log_likelihood[:, at : at + count] = log_likelihood[:, taken : taken + count]
+            taken += count
+            self.done += count
+            if at + count == self._length:
+                self._flush(self._theta, self._log_likelihood, self.done - self._length)
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of what is pending, and the number of draws so far."""
+        theta, log_likelihood, _ = self.pending
+        return {
+            "done": np.array(self.done),
+            "theta": theta.copy(),
+            "log_likelihood": log_likelihood.copy(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state."""
+        self.done = int(state["done"])
+        theta, log_likelihood, _ = self.pending
+        theta[...] = state["theta"]
+        log_likelihood[...] = state["log_likelihood"]
+
+
+class MomentAccumulator:
+    """Running mean, variance and batch means of every component, per chain.
+
+    Parameters
+    ----------
+    chains, size : int
+        Number of chains and of components D.
+    batch : int
+        Length b of the batches whose means give the Monte Carlo standard error.
+
+    Notes ----- Two passes within a chunk, then the pairwise update of Chan, Golub and LeVeque
+    (1983) between chunks: neither cancels when the mean is large beside the standard deviation.
+    Memory is a fixed number of (chains, D) arrays, plus one chain's chunk while it is being
+    absorbed.
+    """
+
+    _arrays = ("mean", "m2", "batch_sum", "batch_mean", "batch_m2")
+    _counts = ("count", "filled", "batches")
+
+    def __init__(self, chains: int, size: int, batch: int) -> None:
+        self.batch = batch
+        self.count = self.filled = self.batches = 0
+        self.mean, self.m2 = np.zeros((chains, size)), np.zeros((chains, size))
+        self.batch_sum = np.zeros((chains, size))
+        self.batch_mean, self.batch_m2 = np.zeros((chains, size)), np.zeros((chains, size))
+
+    def update(self, chunk: Array) -> None:
+        """Absorb draws of shape (chains, n, D)."""
+        n = chunk.shape[1]
+        total = np.zeros_like(self.mean)
+        start = 0
+        while start < n:
+            stop = min(n, start + self.batch - self.filled)
+            part = chunk[:, start:stop].sum(axis=1)
+            total += part
+            self.batch_sum += part
+            self.filled += stop - start
+            start = stop
+            if self.filled == self.batch:
+                self._close_batch()
+        mean = total / n
+        delta = mean - self.mean
+        count = self.count + n
+        self.mean += delta * (n / count)
+        self.m2 += delta**2 * (self.count * n / count)
+        for chain, draws in enumerate(chunk):
+            residual = draws - mean[chain]
+            self.m2[chain] += np.einsum("nd,nd->d", residual, residual)
+        self.count = count
+
+    def _close_batch(self) -> None:
+        value = self.batch_sum / self.batch
+        self.batches += 1
+        delta = value - self.batch_mean
+        self.batch_mean += delta / self.batches
+        self.batch_m2 += delta * (value - self.batch_mean)
+        self.batch_sum[...] = 0.0
+        self.filled = 0
+
+    def variance(self) -> Array:
+        """Return each chain's variance (divisor n - 1), shape (chains, D); NaN for one draw."""
+        return self.m2 / (self.count - 1) if self.count > 1 else np.full_like(self.m2, np.nan)
+
+    def pooled_mean(self) -> Array:
+        """Return the mean over all chains, shape (D,)."""
+        return np.asarray(self.mean.mean(axis=0))
+
+    def pooled_std(self) -> Array:
+        """Return the standard deviation of all chains' draws taken together, shape (D,)."""
+        chains = len(self.mean)
+        if chains * self.count < 2:
+            return np.full(self.mean.shape[1], np.nan)
+        between = self.count * ((self.mean - self.pooled_mean()) ** 2).sum(axis=0)
+        return np.asarray(np.sqrt((self.m2.sum(axis=0) + between) / (chains * self.count - 1)))
+
+    def mcse(self) -> Array:
+        """Return the Monte Carlo standard error of the mean over all chains, shape (D,).
+
+        Replicated batch means: with ``a`` complete batches in each of ``m`` chains of ``n`` draws,
+        mcse^2 = b / (a m - 1) * sum (batch mean - mean of them all)^2 / (m n). Chains that disagree
+        widen it. It is too small when the autocorrelation time exceeds the batch length. NaN with
+        fewer than two batches.
+
+        Source: Gupta and Vats (2020), "Estimating Monte Carlo variance from multiple Markov
+        chains"; batch length floor(sqrt(n)) as in Flegal and Jones (2010).
+        """
+        chains, total = len(self.mean), len(self.mean) * self.batches
+        if total < 2:
+            return np.full(self.mean.shape[1], np.nan)
+        centred = self.batch_mean - self.batch_mean.mean(axis=0)
+        squares = self.batch_m2.sum(axis=0) + self.batches * (centred**2).sum(axis=0)
+        return np.asarray(np.sqrt(self.batch * squares / (total - 1) / (chains * self.count)))
+
+    def rhat(self) -> Array:
+        """Return the classic R-hat (Gelman, Rubin 1992), shape (D,); NaN for one chain.
+
+        Neither split nor rank-normalised: both need the draws themselves.
+        """
+        within = self.variance().mean(axis=0)
+        if len(self.mean) < 2:
+            return np.full_like(within, np.nan)
+        between = self.mean.var(axis=0, ddof=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.sqrt((self.count - 1) / self.count + between / within))
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of everything, as arrays."""
+        return {name: np.array(getattr(self, name)) for name in self._arrays + self._counts}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state of an accumulator of the same chains, size and batch."""
+        for name in self._arrays:
+            getattr(self, name)[...] = state[name]
+        for name in self._counts:
+            setattr(self, name, int(state[name]))
+
+
+def validate_functionals(
+    functionals: Mapping[str, ArrayLike | Functional] | None, probe: Array
+) -> dict[str, Array | Functional]:
+    """Check functionals on ``probe``, parameters (n, D); return them with weights as arrays."""
+    if functionals is None:
+        return {}
+    if not isinstance(functionals, Mapping):
+        raise TypeError(
+            f"functionals must be a dict of names to weights or functions, got {functionals!r:.60}"
+        )
+    out: dict[str, Array | Functional] = {}
+    for name, functional in functionals.items():
+        if not isinstance(name, str) or not name or name == "log_likelihood":
+            raise ValueError(
+                f"a functional needs a name other than 'log_likelihood' (always kept), got {name!r}"
+            )
+        label = f"functionals[{name!r}]"
+        if not callable(functional):
+            out[name] = _validate.array(label, functional, (probe.shape[1],))
+            continue
+        out[name] = functional
+        shape = np.shape(functional(probe))
+        if shape != probe.shape[:1]:
+            raise ValueError(
+                f"{label} must map theta {probe.shape} to shape {probe.shape[:1]}, got {shape}"
+            )
+    return out
+
+
+class MomentsRecorder:
+    """Keep the moments of theta, of the log-likelihood and of chosen functionals, and no draw.
+
+    Parameters
+    ----------
+    chains, size, draws : int
+        Number of chains, of parameters D, and of draws per chain that are planned: the batch length
+        is its root.
+    functionals : dict of str to (D,) array or callable
+        Weights psi, for <theta, psi>, or functions of theta (n, D) that return (n,).
+    """
+
+    def __init__(
+        self, chains: int, size: int, draws: int, functionals: Mapping[str, Array | Functional]
+    ) -> None:
+        batch = math.isqrt(draws)
+        self._functionals = dict(functionals)
+        self._field = MomentAccumulator(chains, size, batch)
+        self._scalars = MomentAccumulator(chains, 1 + len(functionals), batch)
+        self._chunks = Chunks(chains, size, chunk_length(chains, size), self._absorb)
+
+    @property
+    def done(self) -> int:
+        """Number of draws recorded per chain."""
+        return self._chunks.done
+
+    def add(self, theta: Array, log_likelihood: Array) -> None:
+        """Record draws of shape (chains, n, D) and their log-likelihoods (chains, n)."""
+        self._chunks.add(theta, log_likelihood)
+
+    def _absorb(self, theta: Array, log_likelihood: Array, _start: int) -> None:
+        self._field.update(theta)
+        self._scalars.update(self._evaluate(theta, log_likelihood))
+
+    def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
+        values = np.empty((*log_likelihood.shape, 1 + len(self._functionals)))
+        values[..., 0] = log_likelihood
+        for k, functional in enumerate(self._functionals.values(), start=1):
+            if callable(functional):
+                flat = functional(theta.reshape(-1, theta.shape[2]))
+                values[..., k] = np.reshape(np.asarray(flat), log_likelihood.shape)
+            else:
+                # einsum rather than BLAS, whose sums may depend on the number of its threads
+                values[..., k] = np.einsum("cnd,d->cn", theta, functional)
+        return values
+
+    def _parts(self) -> dict[str, Chunks | MomentAccumulator]:
+        return {"chunks": self._chunks, "field": self._field, "scalars": self._scalars}
+
+    def close(self) -> None:
+        """Nothing is left to write."""
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of everything, as arrays."""
+        return {
+            f"{key}/{name}": value
+            for key, part in self._parts().items()
+            for name, value in part.state().items()
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state."""
+        for key, part in self._parts().items():
+            start = len(key) + 1
+            part.restore({k[start:]: v for k, v in state.items() if k.startswith(f"{key}/")})
+
+    def result(self, **metadata: Any) -> Moments:
+        """Return the moments of all draws: recording ends here, with the chunk that is not full."""
+        field, scalars = self._field, self._scalars
+        theta, log_likelihood, start = self._chunks.pending
+        if theta.shape[1]:
+            self._absorb(theta, log_likelihood, start)
+        columns = {
+            "mean": scalars.pooled_mean(),
+            "std": scalars.pooled_std(),
+            "mcse": scalars.mcse(),
+            "rhat": scalars.rhat(),
+        }
+        return Moments(
+            mean=field.mean,
+            variance=field.variance(),
+            mcse=field.mcse(),
+            rhat=field.rhat(),
+            functionals={
+                name: {kind: float(values[k]) for kind, values in columns.items()}
+                for k, name in enumerate(["log_likelihood", *self._functionals])
+            },
+            draws=self.done,
+            **metadata,
+        )

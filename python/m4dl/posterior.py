@@ -1,0 +1,132 @@
+"""The posterior: a model, a prior, and data with noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._validate import Array, array, integer
+from .models import Model
+from .priors import Prior
+
+
+class GaussianNoise:
+    """Independent Gaussian noise: y_i = G(theta)_i + eps_i, eps_i ~ N(0, std_i^2).
+
+    Parameters
+    ----------
+    std : float or array_like, (m,)
+        Standard deviation, in the units of the data: one number, or one per datum.
+    """
+
+    def __init__(self, std: float | ArrayLike):
+        self.std = array("std", std)
+        if self.std.ndim > 1:
+            raise ValueError(f"std must be a number or a vector, got shape {self.std.shape}")
+        if not (self.std > 0).all():
+            raise ValueError(f"std must be positive, got {self.std[self.std <= 0].flat[0]}")
+
+    def expand(self, size: int) -> Array:
+        """Standard deviations of ``size`` data, (size,)."""
+        if self.std.ndim == 1 and self.std.size != size:
+            raise ValueError(f"std must be a number or have shape ({size},), got {self.std.shape}")
+        return np.broadcast_to(self.std, (size,)).copy()
+
+    def __repr__(self) -> str:
+        text = f"{float(self.std):g}" if self.std.ndim == 0 else f"<{self.std.size} values>"
+        return f"GaussianNoise({text})"
+
+
+class Posterior:
+    """The law of theta given data: proportional to exp(-Phi) times the prior.
+
+    Kernels see it in white space: theta = prior.push(xi), xi ~ N(0, I) a priori, and
+    Phi(xi) = 1/2 sum_i ((y_i - G(theta)_i)/sigma_i)^2.
+
+    Parameters
+    ----------
+    model : Model
+    prior : Prior
+        With as many parameters as the model.
+    data : array_like, (m,)
+        Finite; one value per output of the model.
+    noise : GaussianNoise
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong type, sizes that do not match, NaN or infinite data.
+    """
+
+    def __init__(self, model: Model, prior: Prior, *, data: ArrayLike, noise: GaussianNoise):
+        for name, value, kind in (
+            ("model", model, Model),
+            ("prior", prior, Prior),
+            ("noise", noise, GaussianNoise),
+        ):
+            if not isinstance(value, kind):
+                raise TypeError(
+                    f"{name} must be a m4dl {kind.__name__}, got {type(value).__name__}"
+                )
+        if model.parameters != prior.parameters:
+            raise ValueError(
+                f"prior must have the model's {model.parameters} parameters, got {prior.parameters}"
+            )
+        self.model = model
+        self.prior = prior
+        self.noise = noise
+        self.data = array("data", data, (model.outputs,))
+        self.core = _core.Potential(model.core, prior.core, self.data, noise.expand(model.outputs))
+        self.white: int = prior.white
+        self.parameters: int = prior.parameters
+
+    def potential(self, xi: ArrayLike, threads: int = 0) -> Array:
+        """Return Phi(xi) for white noise xi (..., W): shape (...). NaN where a solve failed."""
+        rows, shape = self._rows("xi", xi)
+        return np.asarray(self.core.phi(rows, integer("threads", threads, 0))).reshape(shape)
+
+    def gradient(self, xi: ArrayLike, threads: int = 0) -> tuple[Array, Array]:
+        """Return Phi(xi) of shape (...) and its gradient of shape (..., W)."""
+        if not self.model.has_pull:
+            raise ValueError(f"{type(self.model).__name__} was given no gradient")
+        rows, shape = self._rows("xi", xi)
+        phi, grad = self.core.gradient(rows, integer("threads", threads, 0))
+        return np.asarray(phi).reshape(shape), np.asarray(grad).reshape(*shape, self.white)
+
+    def gauss_newton(self, xi: ArrayLike, dxi: ArrayLike, threads: int = 0) -> Array:
+        """Return J' Sigma^{-1} J dxi, J the derivative of xi -> G(T(xi)): shape (..., W)."""
+        if not (self.model.has_pull and self.model.has_push):
+            raise ValueError(f"{type(self.model).__name__} has no tangent")
+        rows, shape = self._rows("xi", xi)
+        direction, other = self._rows("dxi", dxi)
+        if shape != other:
+            raise ValueError(f"xi and dxi must have the same batch shape, got {shape}, {other}")
+        out = self.core.gauss_newton(rows, direction, integer("threads", threads, 0))
+        return np.asarray(out).reshape(*shape, self.white)
+
+    def log_likelihood(self, theta: ArrayLike) -> Array:
+        """Return -1/2 sum ((y - G(theta))/sigma)^2 for theta (..., D): shape (...).
+
+        The additive constant -sum log(sigma_i sqrt(2 pi)) is left out.
+        """
+        misfit = (self.data - self.model.forward(theta)) / self.noise.std
+        return np.asarray(-0.5 * (misfit**2).sum(axis=-1))
+
+    def _rows(self, name: str, value: ArrayLike) -> tuple[Array, tuple[int, ...]]:
+        x = array(name, value)
+        if x.ndim == 0 or x.shape[-1] != self.white:
+            raise ValueError(f"{name} must have shape (..., {self.white}), got {x.shape}")
+        return x.reshape(-1, self.white), x.shape[:-1]
+
+    def __repr__(self) -> str:
+        return f"Posterior({self.model!r}, {self.prior!r}, {self.data.size} data, {self.noise!r})"
+
+
+def check_posterior(value: Any) -> Posterior:
+    """Return ``value`` if it is a Posterior."""
+    if not isinstance(value, Posterior):
+        raise TypeError(f"posterior must be a m4dl Posterior, got {type(value).__name__}")
+    return value

@@ -1,0 +1,70 @@
+"""Slow, obvious, independent NumPy versions of what the compiled core computes.
+
+Nothing here imports m4dl: a test that compares the two compares two programs. Single states only,
+plain loops or one einsum, dense where dense is short. Fields are flattened in C order with x slow,
+as everywhere in the project.
+"""
+
+from .benchmark import AristoffBangerth
+from .elliptic import (
+    LINKS,
+    DarcyGrid,
+    DarcyTriangles,
+    Elliptic,
+    Link,
+    SchrodingerGrid,
+    SchrodingerTriangles,
+)
+from .exact import (
+    darcy_disk,
+    darcy_disk_radial,
+    darcy_interval,
+    manufactured_darcy,
+    manufactured_schrodinger,
+    schrodinger_disk,
+    schrodinger_interval,
+)
+from .feynman_kac import feynman_kac
+from .gaussian import linear_posterior, ula_covariance
+from .meshes import Box, Triangulation, disk_triangulation, square_triangulation
+from .priors import (
+    matern_correlation,
+    matern_covariance,
+    matern_map,
+    matern_matrices,
+    sine_series,
+)
+from .reference import ReferenceDarcy, ReferenceSchrodinger, load_reference
+
+__all__ = [
+    "LINKS",
+    "AristoffBangerth",
+    "Box",
+    "DarcyGrid",
+    "DarcyTriangles",
+    "Elliptic",
+    "Link",
+    "ReferenceDarcy",
+    "ReferenceSchrodinger",
+    "SchrodingerGrid",
+    "SchrodingerTriangles",
+    "Triangulation",
+    "darcy_disk",
+    "darcy_disk_radial",
+    "darcy_interval",
+    "disk_triangulation",
+    "feynman_kac",
+    "linear_posterior",
+    "load_reference",
+    "manufactured_darcy",
+    "manufactured_schrodinger",
+    "matern_correlation",
+    "matern_covariance",
+    "matern_map",
+    "matern_matrices",
+    "schrodinger_disk",
+    "schrodinger_interval",
+    "sine_series",
+    "square_triangulation",
+    "ula_covariance",
+]
