@@ -9,10 +9,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import oracles as o
 import pytest
 from scipy.fft import idctn
-
-import oracles as o
 
 ROOT = Path(__file__).parents[1]
 Z_HAT = ROOT / "python" / "m4dl" / "data" / "aristoff_bangerth" / "z_hat.csv"
@@ -206,7 +205,7 @@ def test_feynman_kac() -> None:
         assert abs(value - u(np.array([point]))[0]) < 5.0 * error
 
 
-@pytest.mark.parametrize("box, at, smoothness", [
+@pytest.mark.parametrize(("box", "at", "smoothness"), [
     (o.Box((400,), ((0.0, 4.0),)), "nodes", 1.5),
     (o.Box((400,), ((0.0, 4.0),)), "cells", 0.5),
     (o.Box((32, 32), ((0.0, 2.0), (0.0, 2.0))), "interior", 1.0),

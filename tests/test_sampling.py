@@ -95,6 +95,7 @@ def interrupt() -> Any:
             r"start must have shape \(5,\) or \(3, 5\), got \(4,\)",
         ),
         ({"start": np.full(5, np.nan)}, ValueError, "start must be finite, got nan"),
+        ({"progress": "bar"}, TypeError, "progress must be True or False, got 'bar'"),
         ({"burnin": 10}, TypeError, "unexpected keyword argument 'burnin'"),
     ],
 )

@@ -41,6 +41,7 @@ def sample(
     data: Any = (1.0, 2.0, 3.0),
     std: float = 0.5,
     beta: float = 0.3,
+    metric: Any = None,
     **options: Any,
 ) -> Any:
     prior = m4dl.GaussianPrior(np.full(SIZE, mean), np.eye(SIZE))
@@ -56,7 +57,7 @@ def sample(
     }
     if options.get("keep") == "moments":
         settings["functionals"] = FUNCTIONALS
-    return m4dl.sample(posterior, m4dl.PCN(beta=beta), **(settings | options))
+    return m4dl.sample(posterior, m4dl.PCN(beta=beta, metric=metric), **(settings | options))
 
 
 def same(a: Any, b: Any) -> None:
@@ -259,6 +260,14 @@ def test_another_problem_is_refused(change: dict[str, Any], message: str, tmp_pa
     with pytest.raises(ValueError, match=rf"run.zarr belongs to a different .*{message}"):
         sample(store=path, **change)
     same(sample(store=path), sample())
+
+
+def test_another_metric_is_refused_though_it_reads_the_same(tmp_path: Path) -> None:
+    one, other = (m4dl.DiagonalMetric([1.0, x, 3.0, 2.0, 2.0]) for x in (1.5, 2.5))
+    assert repr(one) == repr(other)
+    sample(store=tmp_path / "run.zarr", metric=one)
+    with pytest.raises(ValueError, match=r"run: metric \(1 of 5 .*: stored 1.5, now 2.5\)\."):
+        sample(store=tmp_path / "run.zarr", metric=other)
 
 
 def test_other_moments_are_refused(tmp_path: Path) -> None:

@@ -154,26 +154,62 @@ M4DL_INLINE Real<W> factor_entry(const double* at, int half) {
     return load<W>(at + half);
 }
 
+// R rows below the diagonal block at once: x[rows[r]] -= sum_p L(r, p) own[p].
+template <int N, int W, int R>
+M4DL_INLINE void forward_rows(const double* panel_row, const Index* rows, const double* own,
+                              Index width, double* x) {
+    constexpr int L = static_cast<int>(kLanes);
+    for (int half = 0; half < L; half += W) {
+        Real<W> acc[R];
+        for (int r = 0; r < R; ++r) acc[r] = load<W>(x + rows[r] * L + half);
+        for (Index p = 0; p < width; ++p) {
+            const Real<W> value = load<W>(own + p * L + half);
+            for (int r = 0; r < R; ++r)
+                acc[r] -= factor_entry<N, W>(panel_row + (r * width + p) * N, half) * value;
+        }
+        for (int r = 0; r < R; ++r) store<W>(x + rows[r] * L + half, acc[r]);
+    }
+}
+
 // x := L^{-1} x, rows in order of elimination.
 template <int N, int W>
 M4DL_INLINE void forward_all(const Symbolic& s, const double* panels, double* x) {
     constexpr int L = static_cast<int>(kLanes);
     for (const Supernode& node : s.nodes) {
         const Index width = node.width;
-        const double* row = panels + node.panel * N;
+        const double* panel = panels + node.panel * N;
         const Index* rows = s.rows.data() + node.rows;
         double* own = x + node.first * L;
-        for (Index i = 0; i < node.height; ++i, row += width * N) {
-            double* target = x + rows[i] * L;
-            const Index depth = std::min(i, width);
+        for (Index i = 0; i < width; ++i)
             for (int half = 0; half < L; half += W) {
-                Real<W> acc = load<W>(target + half);
-                for (Index p = 0; p < depth; ++p)
+                Real<W> acc = load<W>(own + i * L + half);
+                const double* row = panel + i * width * N;
+                for (Index p = 0; p < i; ++p)
                     acc -= factor_entry<N, W>(row + p * N, half) * load<W>(own + p * L + half);
-                if (i < width) acc *= factor_entry<N, W>(row + i * N, half);
-                store<W>(target + half, acc);
+                store<W>(own + i * L + half, acc * factor_entry<N, W>(row + i * N, half));
             }
+        Index i = width;
+        for (; i + 4 <= node.height; i += 4)
+            forward_rows<N, W, 4>(panel + i * width * N, rows + i, own, width, x);
+        for (; i < node.height; ++i)
+            forward_rows<N, W, 1>(panel + i * width * N, rows + i, own, width, x);
+    }
+}
+
+// C columns at once: own[p + c] -= sum_{i >= width} L(i, p + c) x[rows[i]].
+template <int N, int W, int C>
+M4DL_INLINE void backward_columns(const double* panel, const Index* rows, double* own, Index p,
+                                  Index width, Index height, const double* x) {
+    constexpr int L = static_cast<int>(kLanes);
+    for (int half = 0; half < L; half += W) {
+        Real<W> acc[C];
+        for (int c = 0; c < C; ++c) acc[c] = load<W>(own + (p + c) * L + half);
+        for (Index i = width; i < height; ++i) {
+            const Real<W> value = load<W>(x + rows[i] * L + half);
+            for (int c = 0; c < C; ++c)
+                acc[c] -= factor_entry<N, W>(panel + (i * width + p + c) * N, half) * value;
         }
+        for (int c = 0; c < C; ++c) store<W>(own + (p + c) * L + half, acc[c]);
     }
 }
 
@@ -182,26 +218,26 @@ template <int N, int W>
 M4DL_INLINE void backward_all(const Symbolic& s, const double* panels, double* x) {
     constexpr int L = static_cast<int>(kLanes);
     for (auto node = s.nodes.rbegin(); node != s.nodes.rend(); ++node) {
-        const Index width = node->width;
+        const Index width = node->width, height = node->height;
         const double* panel = panels + node->panel * N;
         const Index* rows = s.rows.data() + node->rows;
         double* own = x + node->first * L;
-        for (Index i = node->height - 1; i >= 0; --i) {
-            const double* row = panel + i * width * N;
-            const double* source = x + rows[i] * L;
-            const Index depth = std::min(i, width);
+        Index p = 0;
+        for (; p + 4 <= width; p += 4)
+            backward_columns<N, W, 4>(panel, rows, own, p, width, height, x);
+        for (; p < width; ++p)
+            backward_columns<N, W, 1>(panel, rows, own, p, width, height, x);
+        for (Index i = width - 1; i >= 0; --i)
             for (int half = 0; half < L; half += W) {
-                Real<W> value = load<W>(source + half);
-                if (i < width) {
-                    value *= factor_entry<N, W>(row + i * N, half);
-                    store<W>(own + i * L + half, value);
-                }
-                for (Index p = 0; p < depth; ++p) {
-                    double* at = own + p * L + half;
-                    store<W>(at, load<W>(at) - factor_entry<N, W>(row + p * N, half) * value);
+                const double* row = panel + i * width * N;
+                const Real<W> value =
+                    load<W>(own + i * L + half) * factor_entry<N, W>(row + i * N, half);
+                store<W>(own + i * L + half, value);
+                for (Index q = 0; q < i; ++q) {
+                    double* at = own + q * L + half;
+                    store<W>(at, load<W>(at) - factor_entry<N, W>(row + q * N, half) * value);
                 }
             }
-        }
     }
 }
 

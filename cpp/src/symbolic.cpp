@@ -7,10 +7,10 @@
 namespace m4dl {
 namespace {
 
-// Merging a child into its parent stores zeros but saves an assembly; accepted up to this share of
-// the merged panel, or for panels this narrow.
-constexpr double kZeroShare = 0.15;
-constexpr Index kNarrow = 4;
+// Merging a child into its parent stores zeros but saves an assembly; accepted while zeros are at
+// most this share of the panel, or for panels this narrow.
+constexpr double kZeroShare = 0.05;
+constexpr Index kNarrow = 2;
 
 using Lists = std::vector<std::vector<Index>>;
 
@@ -80,8 +80,8 @@ Order postorder(const std::vector<Index>& parent) {
 struct Panel {
     Index first, width;
     std::vector<Index> below;  // rows below the diagonal block
+    double zeros = 0;          // stored although L has none there
     Index height() const { return width + static_cast<Index>(below.size()); }
-    double stored() const { return static_cast<double>(width) * static_cast<double>(height()); }
 };
 
 // Fundamental supernodes, merged greedily with a last child where few zeros result.
@@ -103,17 +103,21 @@ std::vector<Panel> supernodes(const Lists& a_below, const std::vector<Index>& pa
             std::vector<Index>().swap(pending[c]);
         }
         pending[j] = merged;
-        Panel own{j, 1, merged};
+        Panel own{j, 1, merged, 0.0};
         // Absorb panels that end right before this one and whose first row below is ours.
         while (!panels.empty()) {
             const Panel& last = panels.back();
             if (last.below.empty() || last.below.front() != own.first) break;
-            const double together = static_cast<double>(last.width + own.width) *
-                                    static_cast<double>(last.width + own.height());
-            const double zeros = together - last.stored() - own.stored();
-            // The upper triangle of a diagonal block is stored too but is not a zero of L.
-            const double corner = static_cast<double>(last.width) * static_cast<double>(own.width);
-            if (zeros - corner > kZeroShare * together && last.width + own.width > kNarrow) break;
+            // Below the corner where the two meet, the merged panel stores zeros for `last`.
+            const double zeros =
+                last.zeros + own.zeros +
+                static_cast<double>(last.width) *
+                    static_cast<double>(own.height() - static_cast<Index>(last.below.size()));
+            const Index width = last.width + own.width;
+            const double stored =
+                static_cast<double>(width) * static_cast<double>(last.width + own.height());
+            if (zeros > kZeroShare * stored && width > kNarrow) break;
+            own.zeros = zeros;
             own.first = last.first;
             own.width += last.width;
             panels.pop_back();

@@ -102,4 +102,5 @@ def optional(package: str, extra: str) -> ModuleType:
     try:
         return import_module(package)
     except ImportError as error:
-        raise ImportError(f"this needs {package}: pip install 'm4dl[{extra}]'") from error
+        name = package.partition(".")[0]
+        raise ImportError(f"this needs {name}: pip install 'm4dl[{extra}]'") from error

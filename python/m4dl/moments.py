@@ -16,6 +16,8 @@ from .draws import Moments
 CHUNK_BYTES = 32 * 2**20
 """Draws are gathered to chunks of at most this size (or one draw), then absorbed or written."""
 CHUNK_DRAWS = 4096
+BLOCK = 2**16
+"""Numbers that are worked on at a time: half a megabyte."""
 
 Functional = Callable[[Array], ArrayLike]
 
@@ -96,10 +98,11 @@ class MomentAccumulator:
     batch : int
         Length b of the batches whose means give the Monte Carlo standard error.
 
-    Notes ----- Two passes within a chunk, then the pairwise update of Chan, Golub and LeVeque
-    (1983) between chunks: neither cancels when the mean is large beside the standard deviation.
-    Memory is a fixed number of (chains, D) arrays, plus one chain's chunk while it is being
-    absorbed.
+    Notes
+    -----
+    Two passes within a chunk, then the pairwise update of Chan, Golub and LeVeque (1983) between
+    chunks: neither cancels when the mean is large beside the standard deviation. Memory is a fixed
+    number of (chains, D) arrays, and columns of half a megabyte while they are being absorbed.
     """
 
     _arrays = ("mean", "m2", "batch_sum", "batch_mean", "batch_m2")
@@ -114,36 +117,46 @@ class MomentAccumulator:
 
     def update(self, chunk: Array) -> None:
         """Absorb draws of shape (chains, n, D)."""
-        n = chunk.shape[1]
-        total = np.zeros_like(self.mean)
-        start = 0
-        while start < n:
-            stop = min(n, start + self.batch - self.filled)
-            part = chunk[:, start:stop].sum(axis=1)
-            total += part
-            self.batch_sum += part
-            self.filled += stop - start
-            start = stop
-            if self.filled == self.batch:
-                self._close_batch()
-        mean = total / n
-        delta = mean - self.mean
-        count = self.count + n
-        self.mean += delta * (n / count)
-        self.m2 += delta**2 * (self.count * n / count)
-        for chain, draws in enumerate(chunk):
-            residual = draws - mean[chain]
-            self.m2[chain] += np.einsum("nd,nd->d", residual, residual)
-        self.count = count
+        n, size = chunk.shape[1:]
+        # where batches end within the chunk; the last piece may leave one open
+        ends = [*range(self.batch - self.filled, n + 1, self.batch)]
+        width = max(64, BLOCK // n)  # columns whose draws stay in the cache between the two passes
+        for start in range(0, size, width):
+            columns = np.s_[:, start : start + width]
+            total = self._add_batches(chunk[:, :, start : start + width], columns, ends)
+            self._merge(chunk[:, :, start : start + width], columns, total / n)
+        self.count += n
+        self.filled = (self.filled + n) % self.batch
+        self.batches += len(ends)
 
-    def _close_batch(self) -> None:
-        value = self.batch_sum / self.batch
-        self.batches += 1
-        delta = value - self.batch_mean
-        self.batch_mean += delta / self.batches
-        self.batch_m2 += delta * (value - self.batch_mean)
-        self.batch_sum[...] = 0.0
-        self.filled = 0
+    def _add_batches(self, draws: Array, columns: Any, ends: list[int]) -> Array:
+        """Continue the batch means of some columns; return the sum of the draws."""
+        total, start = np.zeros_like(self.mean[columns]), 0
+        batch_sum, mean, m2 = (x[columns] for x in (self.batch_sum, self.batch_mean, self.batch_m2))
+        for count, end in enumerate(ends, start=self.batches + 1):
+            part = draws[:, start:end].sum(axis=1)
+            total += part
+            batch_sum += part
+            value = batch_sum / self.batch
+            delta = value - mean
+            mean += delta / count
+            m2 += delta * (value - mean)
+            batch_sum[...] = 0.0
+            start = end
+        part = draws[:, start:].sum(axis=1)
+        batch_sum += part
+        return np.asarray(total + part)
+
+    def _merge(self, draws: Array, columns: Any, centre: Array) -> None:
+        """Merge draws of some columns, with mean ``centre``, into mean and squares."""
+        mean, m2, n = self.mean[columns], self.m2[columns], draws.shape[1]
+        delta = centre - mean
+        mean += delta * (n / (self.count + n))
+        m2 += delta**2 * (self.count * n / (self.count + n))
+        for chain, values in enumerate(draws):
+            residual = values - centre[chain]
+            residual *= residual
+            m2[chain] += residual.sum(axis=0)
 
     def variance(self) -> Array:
         """Return each chain's variance (divisor n - 1), shape (chains, D); NaN for one draw."""

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,6 +33,39 @@ HOPELESS = 100
 """So many iterations from the start of a phase without one solve that succeeds are an error."""
 
 
+@overload
+def sample(
+    posterior: Posterior,
+    kernel: Kernel,
+    *,
+    draws: int,
+    warmup: int = 0,
+    chains: int = 4,
+    seed: int,
+    thin: int = 1,
+    threads: int = 0,
+    keep: Literal["draws"] = "draws",
+    store: str | os.PathLike[str] | None = None,
+    start: str | ArrayLike = "prior",
+    progress: bool = True,
+) -> Draws: ...
+@overload
+def sample(
+    posterior: Posterior,
+    kernel: Kernel,
+    *,
+    draws: int,
+    warmup: int = 0,
+    chains: int = 4,
+    seed: int,
+    thin: int = 1,
+    threads: int = 0,
+    keep: Literal["moments"],
+    functionals: Mapping[str, ArrayLike | Functional] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    start: str | ArrayLike = "prior",
+    progress: bool = True,
+) -> Moments: ...
 def sample(
     posterior: Posterior,
     kernel: Kernel,
@@ -108,18 +141,17 @@ def sample(
     check_posterior(posterior)
     if not hasattr(kernel, "start"):
         raise TypeError(f"kernel must be a kernel such as PCN(beta=0.2), got {kernel!r:.60}")
-    plan = {
-        "kernel": repr(kernel),
-        "seed": _validate.integer("seed", seed, 0),
-        "chains": _validate.integer("chains", chains, 1),
-        "warmup": _validate.integer("warmup", warmup, 0),
-        "thin": _validate.integer("thin", thin, 1),
-        "keep": _validate.choice("keep", keep, ("draws", "moments")),
-    }
+    draws = _validate.integer("draws", draws, 1)
+    warmup = _validate.integer("warmup", warmup, 0)
+    chains = _validate.integer("chains", chains, 1)
+    seed = _validate.integer("seed", seed, 0)
     if seed >= 2**64:
         raise ValueError(f"seed must be below 2**64, got {seed}")
-    draws = _validate.integer("draws", draws, 1)
+    thin = _validate.integer("thin", thin, 1)
     threads = _validate.integer("threads", threads, 0)
+    _validate.choice("keep", keep, ("draws", "moments"))
+    if not isinstance(progress, bool):
+        raise TypeError(f"progress must be True or False, got {progress!r:.60}")
     if keep == "draws" and functionals is not None:
         raise ValueError(
             'functionals belong to keep="moments"; with keep="draws" use Draws.functional'
@@ -129,6 +161,8 @@ def sample(
     chosen = validate_functionals(functionals, np.asarray(posterior.prior.push(xi0)))
 
     size = posterior.parameters
+    named = {"kernel": repr(kernel), "seed": seed, "warmup": warmup, "thin": thin}
+    plan = {**named, "chains": chains, "keep": keep}
     about = provenance(**plan, draws=draws, threads=threads)
     disk = None
     if store is not None:
@@ -151,7 +185,7 @@ def sample(
         loop.advance_all(progress)
     return recorder.result(
         **loop.report(),
-        **{key: plan[key] for key in ("warmup", "thin", "seed", "kernel")},
+        **named,
         complete=recorder.done == draws,
         provenance=about,
         domain=getattr(posterior.prior, "domain", None),

@@ -1,0 +1,110 @@
+// A step of any kernel allocates nothing: every operator new after the start is counted.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "check.hpp"
+#include "m4dl/mcmc/mala.hpp"
+#include "m4dl/mcmc/pcn.hpp"
+#include "m4dl/mcmc/run.hpp"
+#include "m4dl/mcmc/ula.hpp"
+#include "m4dl/model/darcy.hpp"
+#include "m4dl/model/schrodinger.hpp"
+#include "m4dl/prior/gaussian.hpp"
+#include "m4dl/prior/series.hpp"
+#include "m4dl/prior/sparse.hpp"
+
+namespace {
+std::atomic<long> allocations{0};
+}
+
+void* operator new(std::size_t size) {
+    ++allocations;
+    if (void* p = std::malloc(size)) return p;
+    throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t align) {
+    ++allocations;
+    const auto a = static_cast<std::size_t>(align);
+    if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
+    throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+using namespace m4dl;
+
+namespace {
+
+const Grid kGrid{{6, 6}, {0.0, 0.0}, {1.0, 1.0}};
+const Index kNodes = kGrid.node_count();
+
+Matrix some_points() {
+    Matrix x(3, 2);
+    x << 0.3, 0.4, 0.5, 0.51, 0.77, 0.2;
+    return x;
+}
+
+AnyPrior sparse_prior(bool half) {
+    std::vector<std::pair<Index, Index>> diagonal;
+    const LowerPattern pattern = make_pattern(kNodes, {});
+    const Vector ones = Vector::Ones(kNodes);
+    std::optional<SparseRows> noise;
+    std::vector<Entry> entries;
+    for (Index k = 0; k < kNodes; ++k) entries.push_back({k, k, 1.0});
+    if (!half) noise = SparseRows(kNodes, kNodes, entries);
+    return AnyPrior(std::make_shared<const SparsePrior>(pattern, ones, Matrix(), noise, ones,
+                                                        Index{1}, ones, Vector(0.1 * ones)));
+}
+
+template <class K>
+void check(const AnyModel& model, const AnyPrior& prior, const K& kernel) {
+    const Vector data = Vector::Constant(model.outputs(), 0.5), noise = 0.1 * Vector::Ones(data.size());
+    const auto potential = std::make_shared<const Potential>(model, prior, data, noise);
+    Run<K> run(potential, kernel, 1, Matrix::Zero(kLanes, potential->white()), 1);
+    std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);
+    run.set_adapting(true);
+    run.advance(3, 1, theta.data(), log_likelihood.data());
+
+    // `advance` itself makes one vector for the exceptions of its blocks; a step makes none, so
+    // 3 and 30 iterations allocate the same.
+    auto count = [&](Index iterations) {
+        const long before = allocations;
+        run.advance(iterations, iterations / 3, theta.data(), log_likelihood.data());
+        return allocations - before;
+    };
+    const long few = count(3), many = count(30);
+    CHECK(many == few);
+}
+
+template <class K>
+void check_all(const K& kernel) {
+    const Vector ones = Vector::Ones(kNodes);
+    const AnyModel schrodinger(
+        std::make_shared<const Schrodinger>(kGrid, some_points(), ones, true, Link{}));
+    const AnyModel darcy(std::make_shared<const Darcy>(
+        kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), kNodes, Link{}));
+    const Matrix basis = Matrix::Random(7, 4);
+    const AnyPrior priors[] = {
+        sparse_prior(true), sparse_prior(false),
+        AnyPrior(std::make_shared<const DiagonalPrior>(ones, ones)),
+        AnyPrior(std::make_shared<const DensePrior>(ones, Matrix(0.1 * Matrix::Random(kNodes, 9)))),
+        AnyPrior(std::make_shared<const SeriesPrior>(std::vector<Matrix>{basis, basis},
+                                                     std::vector<Index>{0, 3, 5}, Vector::Ones(3),
+                                                     ones))};
+    for (const AnyPrior& prior : priors) {
+        check(schrodinger, prior, kernel);
+        check(darcy, prior, kernel);
+    }
+}
+
+}  // namespace
+
+int main() {
+    check_all(Pcn{0.1, {}, 0.25});
+    check_all(Mala{1e-4, {}, 0.57});
+    check_all(Ula{1e-4, {}});
+    return 0;
+}
