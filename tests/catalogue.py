@@ -1,314 +1,38 @@
-"""One row per model, prior and kernel. Every property is tested on every row.
+"""One row per model, prior and kernel: every property is tested on every row.
 
 A row builds its object at a small size and names what it is compared with: an independent NumPy
-version (tests/oracles), an order of convergence, a dense covariance.
+version (tests/oracles), an order of convergence, a dense covariance. ``rows.py`` says what else a row
+may hold.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Protocol
 
 import m4dl
 import numpy as np
 import scipy.sparse as sp
 
 import oracles as o
-from problems import Array, Bent, DenseAffine, Linear, five_point_darcy, mixed_boundary
-
-
-class Oracle(Protocol):
-    """What a model is compared with; one theta at a time."""
-
-    def forward(self, theta: Array, /) -> Array: ...
-    def pull(self, theta: Array, sensitivity: Array, /) -> Array: ...
-
-
-@dataclass(frozen=True)
-class ModelRow:
-    """A forward map.
-
-    ``refined(n)``, where given, is the largest error at fixed points on a mesh of n cells along
-    each axis, for the ``sizes`` given; it must fall like n**-order.
-    """
-
-    name: str
-    build: Callable[[], m4dl.Model]
-    oracle: Callable[[], Oracle]
-    centre: float = 0.0  # theta of the tests: centre + spread * N(0, 1)
-    spread: float = 0.4
-    refined: Callable[[int], float] | None = None
-    order: float = 2.0
-    sizes: tuple[int, int, int] = (8, 16, 32)
-    linear: bool = False
-    push: bool = True
-
-    def __str__(self) -> str:
-        return self.name
-
-    def thetas(self, model: m4dl.Model, count: int, seed: int = 0) -> Array:
-        """(count, D) points at which to test."""
-        rng = np.random.default_rng(seed)
-        return self.centre + self.spread * rng.standard_normal((count, model.parameters))
-
-
-@dataclass(frozen=True)
-class PriorRow:
-    """A map of white noise; ``covariance`` (D, D) and ``mean`` (D,) are what it must have."""
-
-    name: str
-    build: Callable[[], m4dl.Prior]
-    covariance: Callable[[], Array]
-    mean: Callable[[], Array] | float = 0.0
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True)
-class KernelRow:
-    """A kernel; ``build(metric)`` with a metric or None, ``exact``: reversible for the posterior."""
-
-    name: str
-    build: Callable[..., Any]
-    gradient: bool
-    exact: bool = True
-    target: float | None = None  # acceptance to which warmup adapts
-    metric: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def kernel(self, white: int, **options: Any) -> Any:
-        """The kernel for ``white`` components, with a metric where the row says so."""
-        variance = 0.5 + np.arange(white) % 3 / 2.0  # 0.5, 1, 1.5, ...
-        metric = m4dl.DiagonalMetric(variance) if self.metric else None
-        return self.build(metric=metric, **{**self.options, **options})
-
-
-# --------------------------------------------------------------------------------------- models
-
-POINTS = np.random.default_rng(1).uniform(0.05, 0.95, (7, 3))
-TILTED = ((0.0, 1.0), (-0.5, 1.0))  # an extent with unequal axes
-BOX2, BOX3 = o.Box((6, 5), TILTED), o.Box((4, 3, 5))
-DISK = o.disk_triangulation(3, 1.2)
-
-
-def warp(points: Array) -> Array:
-    """A smooth map of the unit square onto itself, so that no two triangles are alike."""
-    x, y = points.T
-    bump = 0.06 * np.sin(np.pi * x) * np.sin(np.pi * y)
-    return np.stack([x + bump, y - 0.7 * bump], axis=1)
-
-
-def link(kind: str, floor: float = 0.0) -> o.Link:
-    """The oracle's link with a floor."""
-    plain = o.LINKS[kind]
-    return o.Link(lambda t: floor + plain.value(t), plain.slope)
-
-
-def inverse_link(kind: str, c: Array, floor: float = 0.0) -> Array:
-    """theta with link(theta) = c."""
-    inverses = {
-        "exp": lambda v: np.log(v),
-        "softplus": lambda v: np.log(np.expm1(v)),
-        "identity": lambda v: v,
-    }
-    out: Array = inverses[kind](c - floor)
-    return out
-
-
-def grid(box: o.Box) -> m4dl.Grid:
-    return m4dl.Grid(box.cells, box.extent)
-
-
-def triangles(mesh: o.Triangulation) -> m4dl.TriangleMesh:
-    return m4dl.TriangleMesh(mesh.points, mesh.cells)
-
-
-def in_box(box: o.Box, count: int = 6) -> Array:
-    """Points of the box: inside, and as the last one a corner, where the value is given."""
-    low, high = box.bounds.T
-    inside = low + (high - low) * POINTS[:count, : box.dim]
-    return np.vstack([inside, high])
-
-
-def wall(x: Array) -> Array:
-    """Boundary values that differ everywhere."""
-    return np.asarray(1.0 + 0.5 * x[:, 0] + 0.3 * x[:, -1] ** 2)
-
-
-def coarse_nodes(dim: int, extent: Any = None) -> Array:
-    """Nodes that all meshes of the convergence tests share."""
-    low, high = o.Box((4,) * dim, extent).bounds.T
-    fractions = [(0.25, 0.5, 0.75), (0.5, 0.25, 0.25), (0.75, 0.75, 0.5)]
-    return low + (high - low) * np.array(fractions)[:, :dim]
-
-
-def schrodinger(
-    box: o.Box, at: str, kind: str = "exp", floor: float = 0.0, **changes: Any
-) -> ModelRow:
-    dim = box.dim
-
-    def refined(n: int) -> float:
-        u, f = o.manufactured_schrodinger(dim)
-        mesh = m4dl.Grid((n,) * dim, box.extent)
-        x = coarse_nodes(dim, box.extent)
-        model = m4dl.Schrodinger(mesh, x, u, at=at, link=kind, floor=floor)
-        theta = inverse_link(kind, f(mesh.coordinates(at)), floor)
-        return float(np.abs(model(theta) - u(x)).max())
-
-    def oracle() -> Oracle:
-        g = wall(box.coordinates("nodes"))
-        return o.SchrodingerGrid(box, in_box(box), g, at, link(kind, floor))
-
-    def build() -> m4dl.Model:
-        return m4dl.Schrodinger(grid(box), in_box(box), wall, at=at, link=kind, floor=floor)
-
-    name = f"schrodinger {dim}d {at} {kind}{' floor' if floor else ''}"
-    return ModelRow(name, build, oracle, refined=refined, **changes)
-
-
-def schrodinger_triangles() -> ModelRow:
-    points = 0.8 * POINTS[:, :2] - 0.3
-
-    def refined(n: int) -> float:
-        u, f = o.manufactured_schrodinger(2)
-        mesh = o.square_triangulation(n, warp)
-        x = warp(coarse_nodes(2))
-        model = m4dl.Schrodinger(triangles(mesh), x, u)
-        return float(np.abs(model(np.log(f(mesh.points))) - u(x)).max())
-
-    return ModelRow(
-        "schrodinger triangles",
-        lambda: m4dl.Schrodinger(triangles(DISK), points, wall),
-        lambda: o.SchrodingerTriangles(DISK, points, wall(DISK.points)),
-        refined=refined,
-    )
-
-
-def darcy(
-    box: o.Box, at: str | tuple[int, ...], kind: str = "exp", floor: float = 0.0, **changes: Any
-) -> ModelRow:
-    """``at`` may be a number of blocks along each axis. Boundary values and source vary."""
-    dim = box.dim
-    where = {"at": at} if isinstance(at, str) else {"blocks": at}
-
-    def source(x: Array) -> Array:
-        return np.asarray(3.0 + x[:, 0] - 2.0 * x[:, -1])
-
-    def refined(n: int) -> float:
-        u, log_f, s = o.manufactured_darcy(dim)
-        mesh = m4dl.Grid((n,) * dim, box.extent)
-        x = coarse_nodes(dim, box.extent)
-        location = where if isinstance(at, str) else {"blocks": (n // 2,) * dim}
-        model = m4dl.Darcy(mesh, x, s, boundary=u, link=kind, floor=floor, **location)
-        assert model.domain is not None
-        assert model.at is not None
-        c = np.exp(log_f(model.domain.coordinates(model.at)))
-        return float(np.abs(model(inverse_link(kind, c, floor)) - u(x)).max())
-
-    def oracle() -> Oracle:
-        x = box.coordinates("nodes")
-        return o.DarcyGrid(box, in_box(box), source(x), wall(x), at, link(kind, floor))
-
-    def build() -> m4dl.Model:
-        options = {"boundary": wall, "link": kind, "floor": floor, **where}
-        return m4dl.Darcy(grid(box), in_box(box), source, **options)
-
-    label = at if isinstance(at, str) else "blocks"
-    name = f"darcy {dim}d {label} {kind}{' floor' if floor else ''}"
-    return ModelRow(name, build, oracle, refined=refined, **changes)
-
-
-def darcy_triangles(at: str) -> ModelRow:
-    points = 0.8 * POINTS[:, :2] - 0.3
-
-    def refined(n: int) -> float:
-        u, log_f, s = o.manufactured_darcy(2)
-        mesh = o.square_triangulation(n, warp)
-        x = warp(coarse_nodes(2))
-        model = m4dl.Darcy(triangles(mesh), x, s, at=at)
-        theta = log_f(triangles(mesh).coordinates(at))
-        return float(np.abs(model(theta) - u(x)).max())
-
-    return ModelRow(
-        f"darcy triangles {at}",
-        lambda: m4dl.Darcy(triangles(DISK), points, 2.0, boundary=wall, at=at),
-        lambda: o.DarcyTriangles(DISK, points, 2.0, wall(DISK.points), at),
-        refined=refined,
-    )
-
-
-def affine_five_point() -> ModelRow:
-    def reference(n: int, observe: Array) -> o.ReferenceDarcy:
-        data = {"n": n, "idx": observe, "y": [], "sigma": 1.0, "g": 0.0, "kappa": 1.0, "s": 1.0}
-        return o.ReferenceDarcy(data)
-
-    def refined(n: int) -> float:
-        # -div(exp(theta) grad u) = 1 has no closed form with theta varying in both directions;
-        # the radial-free check is against the Q1 model on a mesh fine enough to be exact here.
-        return _five_point_error(n)
-
-    observe = np.array([3, 12, 24, 7])
-    return ModelRow(
-        "affine five-point",
-        lambda: five_point_darcy(5, observe),
-        lambda: reference(5, observe),
-        refined=refined,
-        sizes=(4, 8, 16),
-    )
-
-
-@cache
-def _fine_darcy() -> Array:
-    """u at the coarse nodes for theta = 0.7 x - 1.1 y and source 1, by Q1 with 128 x 128 cells."""
-    mesh = m4dl.Grid((128, 128))
-    theta = mesh.coordinates("nodes") @ [0.7, -1.1]
-    return m4dl.Darcy(mesh, coarse_nodes(2), 1.0)(theta)
-
-
-def _five_point_error(n: int) -> float:
-    mesh = m4dl.Grid((n, n))
-    nodes = np.rint(coarse_nodes(2) * n).astype(int) - 1
-    index = np.ravel_multi_index(tuple(nodes.T), (n - 1, n - 1))
-    theta = mesh.coordinates("interior") @ [0.7, -1.1]
-    return float(np.abs(five_point_darcy(n - 1, index)(theta) - _fine_darcy()).max())
-
-
-def affine_mixed() -> ModelRow:
-    """Natural conditions on three sides: u = sin(pi x/2) cos(pi y), theta = 0.5 y - x."""
-
-    def exact(x: Array) -> Array:
-        return np.asarray(np.sin(0.5 * np.pi * x[:, 0]) * np.cos(np.pi * x[:, 1]))
-
-    def source(x: Array) -> Array:
-        a, b = 0.5 * np.pi * x[:, 0], np.pi * x[:, 1]
-        slope = -0.5 * np.pi * np.cos(a) * np.cos(b) - 0.5 * np.pi * np.sin(a) * np.sin(b)
-        f = np.exp(0.5 * x[:, 1] - x[:, 0])
-        return np.asarray(f * (1.25 * np.pi**2 * exact(x) - slope))
-
-    def refined(n: int) -> float:
-        x, mesh = coarse_nodes(2), o.square_triangulation(n)
-        theta = mesh.points[mesh.cells].mean(axis=1) @ [-1.0, 0.5]
-        return float(np.abs(mixed_boundary(n, x, source)(theta) - exact(x)).max())
-
-    def oracle() -> Oracle:
-        mesh = o.square_triangulation(3)
-        out = o.DarcyTriangles(mesh, POINTS[:4, :2], source(mesh.points), at="cells")
-        out.fixed = mesh.points[:, 0] == 0.0
-        return out
-
-    return ModelRow(
-        "affine mixed boundary",
-        lambda: mixed_boundary(3, POINTS[:4, :2], source),
-        oracle,
-        refined=refined,
-    )
-
+from problems import Bent, DenseAffine, Linear
+from rows import (
+    BOX2,
+    BOX3,
+    DISK,
+    TILTED,
+    KernelRow,
+    ModelRow,
+    PriorRow,
+    affine_five_point,
+    affine_mixed,
+    darcy,
+    darcy_triangles,
+    matern,
+    matern_triangles,
+    schrodinger,
+    schrodinger_triangles,
+    series,
+    series_triangles,
+    triangles,
+)
 
 MATRIX = np.random.default_rng(2).standard_normal((4, 5))
 SPARSE = sp.random_array((6, 9), density=0.3, rng=np.random.default_rng(3), format="csr")
@@ -331,7 +55,7 @@ MODELS = [
     darcy(o.Box((6, 4), TILTED), (3, 2), "exp", 0.1),
     darcy(BOX3, "cells", sizes=(4, 8, 12)),
     darcy(BOX3, "nodes", sizes=(4, 8, 12)),
-    darcy(o.Box((4, 2, 6)), (2, 2, 3), sizes=(4, 8, 12)),
+    darcy(o.Box((4, 2, 6)), (2, 2, 3), sizes=(4, 8, 16)),
     darcy_triangles("cells"),
     darcy_triangles("nodes"),
     affine_five_point(),
@@ -348,4 +72,90 @@ MODELS = [
     ),
     ModelRow("python", lambda: Bent().model(batched=False), Bent, push=False),
     ModelRow("python batched", lambda: Bent().model(batched=True), Bent, push=False),
+]
+
+COVARIANCE = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.7]])
+PRECISION = sp.csr_array(
+    np.array([[4, -1, 0, 0.5], [-1, 3, -1, 0], [0, -1, 5, -2], [0.5, 0, -2, 4.0]])
+)
+NOISE = sp.csr_array(np.array([[1.0, 0, 2], [0, 1, 0], [0, 0, 3], [1, 1, 0]]))  # 3 noises, 4 values
+INVERSE = np.linalg.inv(PRECISION.toarray())
+
+PRIORS = [
+    matern(o.Box((20,)), "nodes", 0.5),
+    matern(o.Box((20,), ((-1.0, 0.5),)), "cells", 1.5, boundary="neumann"),
+    matern(BOX2, "nodes", 1.0, mean=2.0),
+    matern(BOX2, "interior", 2.0, mean=lambda x: x[:, 0] - x[:, 1]),
+    matern(BOX2, "cells", 3.0),
+    matern(BOX2, "nodes", 2.0, boundary="neumann"),
+    matern(BOX2, "interior", 1.0, boundary="neumann"),
+    matern(BOX3, "nodes", 0.5),
+    matern(BOX3, "cells", 1.5),
+    matern_triangles(DISK, 1, "corrected"),
+    matern_triangles(DISK, 2, "neumann"),
+    series(o.Box((9,)), "nodes", [(1,), (2,), (3,), (4,)], 1.0, 1.3),
+    series(BOX2, "interior", [(1, 1), (1, 2), (2, 1), (1, 3), (2, 2)], 2.0, None, mean=1.0),
+    series(BOX2, "cells", [(1, 1), (1, 2)], 1.5, 0.4),
+    series(BOX3, "nodes", [(1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1)], 2.5, 1.0),
+    series_triangles(DISK, 6),
+    PriorRow(
+        "gaussian dense",
+        lambda: m4dl.GaussianPrior([1.0, -2.0, 0.5], COVARIANCE),
+        lambda: COVARIANCE,
+        lambda: np.array([1.0, -2.0, 0.5]),
+    ),
+    PriorRow(
+        "gaussian diagonal",
+        lambda: m4dl.GaussianPrior(4.0, [4.0, 1.0, 0.25]),
+        lambda: np.diag([4.0, 1.0, 0.25]),
+        4.0,
+    ),
+    PriorRow(
+        "gaussian one variance",
+        lambda: m4dl.GaussianPrior(np.arange(3.0), 4.0),
+        lambda: 4.0 * np.eye(3),
+        lambda: np.arange(3.0),
+    ),
+    PriorRow(
+        "sparse",
+        lambda: m4dl.SparsePrior(PRECISION, NOISE, mean=[1.0, 2.0, 3.0, 4.0]),
+        lambda: INVERSE @ NOISE.toarray() @ NOISE.toarray().T @ INVERSE,
+        lambda: np.arange(1.0, 5.0),
+    ),
+    PriorRow("sparse plain", lambda: m4dl.SparsePrior(PRECISION), lambda: INVERSE @ INVERSE),
+    PriorRow(
+        "sparse on a mesh",
+        lambda: m4dl.SparsePrior(
+            sp.diags_array(np.arange(1.0, 38.0)),
+            coordinates=DISK.points,
+            domain=triangles(DISK),
+            at="nodes",
+        ),
+        lambda: np.diag(np.arange(1.0, 38.0) ** -2.0),
+    ),
+]
+
+KERNELS = [
+    KernelRow("pcn", m4dl.PCN, gradient=False, target=0.25, options={"beta": 0.4}),
+    KernelRow(
+        "pcn metric", m4dl.PCN, gradient=False, target=0.25, metric=True, options={"beta": 0.4}
+    ),
+    KernelRow("mala", m4dl.MALA, gradient=True, target=0.57, options={"step_size": 0.1}),
+    KernelRow(
+        "mala metric",
+        m4dl.MALA,
+        gradient=True,
+        target=0.57,
+        metric=True,
+        options={"step_size": 0.1},
+    ),
+    KernelRow("ula", m4dl.ULA, gradient=True, exact=False, options={"step_size": 0.1}),
+    KernelRow(
+        "ula metric",
+        m4dl.ULA,
+        gradient=True,
+        exact=False,
+        metric=True,
+        options={"step_size": 0.1},
+    ),
 ]

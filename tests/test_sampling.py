@@ -106,12 +106,12 @@ def test_arguments_are_checked(options: Any, error: type[Exception], message: st
 
 def test_the_seed_is_required() -> None:
     with pytest.raises(TypeError, match="seed"):
-        m4dl.sample(posterior(), m4dl.PCN(), draws=10)  # type: ignore[call-arg]
+        m4dl.sample(posterior(), m4dl.PCN(), draws=10)  # type: ignore[call-overload]
 
 
 def test_posterior_and_kernel_are_what_they_should_be() -> None:
     with pytest.raises(TypeError, match="posterior must be a m4dl Posterior, got NoneType"):
-        m4dl.sample(None, m4dl.PCN(), draws=10, seed=1)  # type: ignore[arg-type]
+        m4dl.sample(None, m4dl.PCN(), draws=10, seed=1)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"kernel must be a kernel .* got 'pcn'"):
         sample(kernel="pcn")
 

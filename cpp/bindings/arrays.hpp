@@ -64,9 +64,8 @@ inline void store_lanes(const Block& block, Index first, Index count, double* ba
 template <class Body>
 void for_lanes(Index rows, int threads, Body&& body) {
     const py::gil_scoped_release release;
-    parallel_for((rows + kLanes - 1) / kLanes, threads, [&](Index b) {
-        body(b * kLanes, std::min(kLanes, rows - b * kLanes));
-    });
+    parallel_for((rows + kLanes - 1) / kLanes, threads,
+                 [&](Index b) { body(b * kLanes, std::min(kLanes, rows - b * kLanes)); });
 }
 
 inline Index batch_rows(const char* name, const Array& a, Index size) {

@@ -28,10 +28,9 @@ py::dict build_info() {
     d["openmp"] = have_openmp();
     d["threads"] = resolve_threads(0);
     d["lanes"] = kLanes;
-    d["eigen"] = M4DL_STRING(EIGEN_WORLD_VERSION) "." M4DL_STRING(EIGEN_MAJOR_VERSION) "." M4DL_STRING(
-        EIGEN_MINOR_VERSION);
-    d["pybind11"] = M4DL_STRING(PYBIND11_VERSION_MAJOR) "." M4DL_STRING(
-        PYBIND11_VERSION_MINOR);
+    d["eigen"] = M4DL_STRING(EIGEN_WORLD_VERSION) "." M4DL_STRING(
+        EIGEN_MAJOR_VERSION) "." M4DL_STRING(EIGEN_MINOR_VERSION);
+    d["pybind11"] = M4DL_STRING(PYBIND11_VERSION_MAJOR) "." M4DL_STRING(PYBIND11_VERSION_MINOR);
     return d;
 }
 
@@ -42,7 +41,8 @@ Array sparse_cholesky_solve(Index size, const Integers& row, const Integers& col
             "values must have shape (", kLanes, ", ", row.size(), ")");
     require(batch_rows("rhs", rhs, size) == kLanes, "rhs must have ", kLanes, " rows");
     std::vector<std::pair<Index, Index>> entries;
-    for (py::ssize_t k = 0; k < row.size(); ++k) entries.emplace_back(row.data()[k], column.data()[k]);
+    for (py::ssize_t k = 0; k < row.size(); ++k)
+        entries.emplace_back(row.data()[k], column.data()[k]);
     const LowerPattern pattern = make_pattern(size, entries);
     Block a = Block::Zero(pattern.nonzeros(), kLanes), x, scratch;
     for (py::ssize_t k = 0; k < row.size(); ++k)

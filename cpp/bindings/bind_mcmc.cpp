@@ -78,8 +78,8 @@ Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& d
 // A caller's output array: C-contiguous float64 of exactly this many numbers, or None.
 double* output(const char* name, const std::optional<py::array>& a, Index size) {
     if (!a) return nullptr;
-    const bool fits = py::isinstance<py::array_t<double>>(*a) && a->size() == size && a->writeable() &&
-                      (a->flags() & py::array::c_style);
+    const bool fits = py::isinstance<py::array_t<double>>(*a) && a->size() == size &&
+                      a->writeable() && (a->flags() & py::array::c_style);
     require(fits, name, " must be a writeable C-contiguous float64 array of ", size, " numbers");
     return static_cast<double*>(const_cast<void*>(a->data()));
 }
@@ -101,7 +101,8 @@ void bind_mcmc(py::module_& m) {
     py::class_<Potential, SharedPotential>(m, "Potential")
         .def(py::init([](const AnyModel& model, const AnyPrior& prior, const Array& data,
                          const Array& noise_std) {
-                 return std::make_shared<Potential>(model, prior, to_vector(data), to_vector(noise_std));
+                 return std::make_shared<Potential>(model, prior, to_vector(data),
+                                                    to_vector(noise_std));
              }),
              "model"_a, "prior"_a, "data"_a, "noise_std"_a)
         .def_property_readonly("white", &Potential::white)
@@ -166,8 +167,10 @@ void bind_mcmc(py::module_& m) {
     m.def(
         "run_mala",
         [](const SharedPotential& p, double step_size, double target,
-           const std::optional<Array>& metric, std::uint64_t seed, const Array& start, int threads) {
-            return make_run(p, Mala{step_size, make_metric(metric, *p), target}, seed, start, threads);
+           const std::optional<Array>& metric, std::uint64_t seed, const Array& start,
+           int threads) {
+            return make_run(p, Mala{step_size, make_metric(metric, *p), target}, seed, start,
+                            threads);
         },
         "potential"_a, "step_size"_a, "target"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
     m.def(

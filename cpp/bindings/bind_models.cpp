@@ -85,7 +85,8 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
     for (const Entry& e : constant) s.a0[s.pattern.find(e.row, e.column)] += e.value;
     std::vector<Entry> t;
     for (std::size_t k = 0; k < terms.size(); ++k)
-        t.push_back({s.pattern.find(terms[k].row, terms[k].column), t_parameter.data()[k], terms[k].value});
+        t.push_back(
+            {s.pattern.find(terms[k].row, terms[k].column), t_parameter.data()[k], terms[k].value});
     s.terms = SparseRows(s.pattern.nonzeros(), parameters, std::move(t));
     const Matrix loads = to_matrix(load), offsets = to_matrix(offset);
     const SparseRows load_terms(unknowns, parameters, to_entries(b_row, b_parameter, b_value));
@@ -102,10 +103,10 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
 }  // namespace
 
 void bind_models(py::module_& m) {
-    py::class_<Grid>(m, "Grid")
-        .def(py::init([](const std::vector<Index>& cells, const std::vector<double>& low,
-                         const std::vector<double>& high) { return Grid{cells, low, high}; }),
-             "cells"_a, "low"_a, "high"_a);
+    py::class_<Grid>(m, "Grid").def(
+        py::init([](const std::vector<Index>& cells, const std::vector<double>& low,
+                    const std::vector<double>& high) { return Grid{cells, low, high}; }),
+        "cells"_a, "low"_a, "high"_a);
     py::class_<TriangleMesh>(m, "TriangleMesh")
         .def(py::init([](const Array& points, const Integers& cells) {
                  TriangleMesh mesh{to_matrix(points), {}};
@@ -147,7 +148,8 @@ void bind_models(py::module_& m) {
         "schrodinger_triangles",
         [](const TriangleMesh& mesh, const Array& points, const Array& boundary,
            const std::string& link, double floor) {
-            return make<Schrodinger>(mesh, to_matrix(points), to_vector(boundary), make_link(link, floor));
+            return make<Schrodinger>(mesh, to_matrix(points), to_vector(boundary),
+                                     make_link(link, floor));
         },
         "mesh"_a, "points"_a, "boundary"_a, "link"_a, "floor"_a);
     m.def(
@@ -182,14 +184,17 @@ void bind_models(py::module_& m) {
         "matrix"_a);
     m.def(
         "linear_sparse",
-        [](Index rows, Index columns, const Integers& row, const Integers& column, const Array& value) {
-            return make<SparseLinearModel>(SparseRows(rows, columns, to_entries(row, column, value)));
+        [](Index rows, Index columns, const Integers& row, const Integers& column,
+           const Array& value) {
+            return make<SparseLinearModel>(
+                SparseRows(rows, columns, to_entries(row, column, value)));
         },
         "rows"_a, "columns"_a, "row"_a, "column"_a, "value"_a);
     m.def(
         "python_model",
         [](py::function f, py::object gradient, Index parameters, Index outputs, bool batched) {
-            return make<PythonModel>(std::move(f), std::move(gradient), parameters, outputs, batched);
+            return make<PythonModel>(std::move(f), std::move(gradient), parameters, outputs,
+                                     batched);
         },
         "forward"_a, "gradient"_a, "parameters"_a, "outputs"_a, "batched"_a);
 }

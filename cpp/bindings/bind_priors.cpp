@@ -34,12 +34,14 @@ Array derivative(const AnyPrior& prior, const Array& xi, const Array& direction,
     const Index rows = batch_rows("xi", xi, prior.white());
     const Index in = adjoint ? prior.parameters() : prior.white();
     const Index size = adjoint ? prior.white() : prior.parameters();
-    require(batch_rows("direction", direction, in) == rows, "both arguments must have ", rows, " rows");
+    require(batch_rows("direction", direction, in) == rows, "both arguments must have ", rows,
+            " rows");
     Array out({rows, size});
     double* to = out.mutable_data();
     for_lanes(rows, threads, [&](Index first, Index count) {
         auto work = prior.work();
-        Block x, d, theta = Block::Zero(prior.parameters(), kLanes), result = Block::Zero(size, kLanes);
+        Block x, d, theta = Block::Zero(prior.parameters(), kLanes),
+                    result = Block::Zero(size, kLanes);
         load_lanes(xi, first, count, x);
         load_lanes(direction, first, count, d);
         work->push(x, theta);
@@ -86,10 +88,12 @@ void bind_priors(py::module_& m) {
         "mean"_a, "std"_a);
     m.def(
         "series_prior",
-        [](const std::vector<Array>& basis, const Integers& mode, const Array& std, const Array& mean) {
+        [](const std::vector<Array>& basis, const Integers& mode, const Array& std,
+           const Array& mean) {
             std::vector<Matrix> axes;
             for (const Array& b : basis) axes.push_back(to_matrix(b));
-            return make<SeriesPrior>(std::move(axes), to_indices(mode), to_vector(std), to_vector(mean));
+            return make<SeriesPrior>(std::move(axes), to_indices(mode), to_vector(std),
+                                     to_vector(mean));
         },
         "basis"_a, "mode"_a, "std"_a, "mean"_a);
     m.def(

@@ -16,7 +16,8 @@ public:
         Block theta;  // of the last forward: what `gradient` is taken at
     };
 
-    PythonModel(py::function forward, py::object gradient, Index parameters, Index outputs, bool batched)
+    PythonModel(py::function forward, py::object gradient, Index parameters, Index outputs,
+                bool batched)
         : forward_(std::move(forward)),
           gradient_(std::move(gradient)),
           parameters_(parameters),
@@ -47,18 +48,20 @@ private:
         for (Index k = 0; k < calls; ++k) {
             const Index rows = batched_ ? chains.count : 1;
             py::tuple inputs(arguments.size());
-            for (std::size_t a = 0; a < arguments.size(); ++a) inputs[a] = copy(*arguments[a], k, rows);
+            for (std::size_t a = 0; a < arguments.size(); ++a)
+                inputs[a] = copy(*arguments[a], k, rows);
             try {
                 const Array result = py::cast<Array>(function(*inputs));
                 const bool fits = batched_ ? result.ndim() == 2 && result.shape(0) == rows &&
                                                  result.shape(1) == out.rows()
                                            : result.ndim() == 1 && result.shape(0) == out.rows();
                 if (!fits) {
-                    const std::string expected =
-                        batched_ ? "(" + std::to_string(rows) + ", " + std::to_string(out.rows()) + ")"
-                                 : "(" + std::to_string(out.rows()) + ",)";
+                    const std::string expected = batched_ ? "(" + std::to_string(rows) + ", " +
+                                                                std::to_string(out.rows()) + ")"
+                                                          : "(" + std::to_string(out.rows()) + ",)";
                     throw py::value_error(std::string(name) + " must return shape " + expected +
-                                          ", got " + py::str(result.attr("shape")).cast<std::string>());
+                                          ", got " +
+                                          py::str(result.attr("shape")).cast<std::string>());
                 }
                 for (Index lane = 0; lane < rows; ++lane)
                     out.col(k + lane) =

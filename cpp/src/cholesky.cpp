@@ -42,12 +42,14 @@ M4DL_INLINE void subtract_tile(double* out, Index out_stride, const double* a, I
 // 1/l_pp, which is what the solves need.
 template <int N, int W>
 M4DL_INLINE void factor_panel(double* panel, Index width, Index height) {
-    auto entry = [&](Index i, Index j) { return panel + (i * width + j) * N; };
+    auto entry = [&](Index i, Index j) M4DL_INLINE_LAMBDA { return panel + (i * width + j) * N; };
     Index p = 0;
-    auto finish_column = [&](Index column) {  // divide by the root of the pivot
+    auto finish_column = [&](Index column) M4DL_INLINE_LAMBDA {  // divide by the root of the pivot
         for (int half = 0; half < N; half += W) {
             double* pivot = entry(column, column) + half;
-            const Real<W> inverse = simd::broadcast<W>(1.0) / simd::square_root<W>(load<W>(pivot));
+            Real<W> root;
+            simd::square_root<W>(load<W>(pivot), root);
+            const Real<W> inverse = simd::broadcast<W>(1.0) / root;
             store<W>(pivot, inverse);
             for (Index i = column + 1; i < height; ++i) {
                 double* at = entry(i, column) + half;
@@ -120,24 +122,26 @@ M4DL_INLINE void factor_all(const Symbolic& s, const double* values, double* pan
         for (Index e = node.entries; e < node.entries_end; ++e)
             add_entry<N, W>(panel + s.target[e] * N, values + s.source[e] * N);
         // A child's update is (below)^2; rows and columns go where `relative` says in this front.
-        auto for_children = [&](auto&& visit) {
+        auto for_children = [&](auto&& visit) M4DL_INLINE_LAMBDA {
             for (Index c = node.children; c < node.children_end; ++c) {
                 const Supernode& child = s.nodes[s.children[c]];
                 visit(child, updates + child.update * N, child.height - child.width,
                       s.relative.data() + child.relative);
             }
         };
-        for_children([&](const Supernode& child, const double* from, Index below, const Index* at) {
-            for (Index i = 0; i < below; ++i) {
-                double* row = panel + at[i] * width * N;
-                const Index end = std::min(i + 1, child.into_panel);
-                for (Index j = 0; j < end; ++j)
-                    add_entry<N, W>(row + at[j] * N, from + (i * below + j) * N);
-            }
-        });
+        for_children([&](const Supernode& child, const double* from, Index below, const Index* at)
+                         M4DL_INLINE_LAMBDA {
+                             for (Index i = 0; i < below; ++i) {
+                                 double* row = panel + at[i] * width * N;
+                                 const Index end = std::min(i + 1, child.into_panel);
+                                 for (Index j = 0; j < end; ++j)
+                                     add_entry<N, W>(row + at[j] * N, from + (i * below + j) * N);
+                             }
+                         });
         factor_panel<N, W>(panel, width, height);
         schur<N, W>(update, panel + width * width * N, width, rest);
-        for_children([&](const Supernode& child, const double* from, Index below, const Index* at) {
+        for_children([&](const Supernode& child, const double* from, Index below,
+                         const Index* at) M4DL_INLINE_LAMBDA {
             for (Index i = child.into_panel; i < below; ++i) {
                 double* row = update + (at[i] - width) * rest * N;
                 for (Index j = child.into_panel; j <= i; ++j)
@@ -225,8 +229,7 @@ M4DL_INLINE void backward_all(const Symbolic& s, const double* panels, double* x
         Index p = 0;
         for (; p + 4 <= width; p += 4)
             backward_columns<N, W, 4>(panel, rows, own, p, width, height, x);
-        for (; p < width; ++p)
-            backward_columns<N, W, 1>(panel, rows, own, p, width, height, x);
+        for (; p < width; ++p) backward_columns<N, W, 1>(panel, rows, own, p, width, height, x);
         for (Index i = width - 1; i >= 0; --i)
             for (int half = 0; half < L; half += W) {
                 const double* row = panel + i * width * N;

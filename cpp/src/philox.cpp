@@ -25,24 +25,24 @@ M4DL_INLINE Real<W> as_real(Bits<W> b) {
 // The products of the low 32 bits of each 64-bit slot. Compilers do not see through `&` to the one
 // instruction for it, hence the intrinsics.
 template <int W>
-Bits<W> low_product(Bits<W> a, Bits<W> b);
+void low_product(const Bits<W>& a, const Bits<W>& b, Bits<W>& out);
 #if defined(__x86_64__)
 template <>
-inline Bits<2> low_product<2>(Bits<2> a, Bits<2> b) {
-    return (Bits<2>)_mm_mul_epu32((__m128i)a, (__m128i)b);
+inline void low_product<2>(const Bits<2>& a, const Bits<2>& b, Bits<2>& out) {
+    out = (Bits<2>)_mm_mul_epu32((__m128i)a, (__m128i)b);
 }
 template <>
-M4DL_TARGET_AVX2 inline Bits<4> low_product<4>(Bits<4> a, Bits<4> b) {
-    return (Bits<4>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+M4DL_TARGET_AVX2 inline void low_product<4>(const Bits<4>& a, const Bits<4>& b, Bits<4>& out) {
+    out = (Bits<4>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 template <>
-M4DL_TARGET_AVX512 inline Bits<8> low_product<8>(Bits<8> a, Bits<8> b) {
-    return (Bits<8>)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+M4DL_TARGET_AVX512 inline void low_product<8>(const Bits<8>& a, const Bits<8>& b, Bits<8>& out) {
+    out = (Bits<8>)_mm512_mul_epu32((__m512i)a, (__m512i)b);
 }
 #else
 template <>
-inline Bits<2> low_product<2>(Bits<2> a, Bits<2> b) {
-    return (a & std::uint64_t{0xFFFFFFFF}) * (b & std::uint64_t{0xFFFFFFFF});
+inline void low_product<2>(const Bits<2>& a, const Bits<2>& b, Bits<2>& out) {
+    out = (a & std::uint64_t{0xFFFFFFFF}) * (b & std::uint64_t{0xFFFFFFFF});
 }
 #endif
 
@@ -58,7 +58,9 @@ M4DL_INLINE void philox(Bits<W> (&c)[4], std::uint32_t k0, std::uint32_t k1) {
     const Bits<W> m0 = fill<W>(0xD2511F53), m1 = fill<W>(0xCD9E8D57);
 #pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
-        const Bits<W> a = low_product<W>(c[0], m0), b = low_product<W>(c[2], m1);
+        Bits<W> a, b;
+        low_product<W>(c[0], m0, a);
+        low_product<W>(c[2], m1, b);
         c[0] = (b >> 32) ^ (c[1] ^ std::uint64_t{k0});
         c[1] = b;
         c[2] = (a >> 32) ^ (c[3] ^ std::uint64_t{k1});
@@ -75,7 +77,8 @@ template <int W>
 M4DL_INLINE void uniforms_of(Bits<W> bits, Real<W>& u, Real<W>& v) {
     const std::uint64_t one = 0x3FF0000000000000;
     u = as_real<W>(((bits >> 12) & ~std::uint64_t{0xFFF}) | (one + 0x800)) - 1.0;
-    v = as_real<W>(((bits & std::uint64_t{0xFFFFFF}) << 28) | (one + (std::uint64_t{1} << 27))) - 1.0;
+    v = as_real<W>(((bits & std::uint64_t{0xFFFFFF}) << 28) | (one + (std::uint64_t{1} << 27))) -
+        1.0;
 }
 
 // log(u) for u in (0, 1), by u = 2^e m with m in [sqrt(1/2), sqrt(2)) and the series of
@@ -84,11 +87,14 @@ template <int W>
 M4DL_INLINE Real<W> log01(Real<W> u) {
     const Bits<W> bits = as_bits<W>(u);
     // Adding the distance from sqrt(1/2) to 1 (in the bits) rounds the exponent at sqrt(2).
-    const Bits<W> shifted = bits + (std::uint64_t{0x3FF0000000000000} - std::uint64_t{0x3FE6A09E667F3BCD});
+    const Bits<W> shifted =
+        bits + (std::uint64_t{0x3FF0000000000000} - std::uint64_t{0x3FE6A09E667F3BCD});
     const Bits<W> biased = shifted >> 52;
     // An integer below 2^52 becomes a double by pasting it behind the exponent of 2^52.
-    const Real<W> exponent = as_real<W>(biased | std::uint64_t{0x4330000000000000}) - (0x1p52 + 1023.0);
-    const Bits<W> mantissa = (shifted & std::uint64_t{0x000FFFFFFFFFFFFF}) + std::uint64_t{0x3FE6A09E667F3BCD};
+    const Real<W> exponent =
+        as_real<W>(biased | std::uint64_t{0x4330000000000000}) - (0x1p52 + 1023.0);
+    const Bits<W> mantissa =
+        (shifted & std::uint64_t{0x000FFFFFFFFFFFFF}) + std::uint64_t{0x3FE6A09E667F3BCD};
     const Real<W> m = as_real<W>(mantissa);
     const Real<W> s = (m - 1.0) / (m + 1.0), z = s * s;
     Real<W> series = z * (2.0 / 15) + 2.0 / 13;
@@ -149,9 +155,9 @@ M4DL_INLINE void normals_kernel(std::uint64_t seed, std::uint64_t chain, std::ui
             Real<W> z[4];
             for (int pair = 0; pair < 2; ++pair) {
                 const Bits<W> low = c[2 * pair + 1] & std::uint64_t{0xFFFFFFFF};
-                Real<W> u, v, cosine, sine;
+                Real<W> u, v, radius, cosine, sine;
                 uniforms_of<W>((c[2 * pair] << 32) | low, u, v);
-                const Real<W> radius = simd::square_root<W>(log01<W>(u) * -2.0);
+                simd::square_root<W>(log01<W>(u) * -2.0, radius);
                 circle<W>(v, cosine, sine);
                 z[2 * pair] = radius * cosine;
                 z[2 * pair + 1] = radius * sine;
@@ -176,12 +182,11 @@ void Random::normals(Stream stream, std::uint64_t step, Block& out) const {
 Lanes Random::uniforms(Stream stream, std::uint64_t step) const {
     Lanes out;
     for (Index lane = 0; lane < kLanes; ++lane) {
-        const auto c = philox4x32({0, static_cast<std::uint32_t>(step),
-                                   static_cast<std::uint32_t>((step >> 32) << 8) |
-                                       static_cast<std::uint32_t>(stream),
-                                   static_cast<std::uint32_t>(first_chain_ + lane)},
-                                  {static_cast<std::uint32_t>(seed_),
-                                   static_cast<std::uint32_t>(seed_ >> 32)});
+        const auto c = philox4x32(
+            {0, static_cast<std::uint32_t>(step),
+             static_cast<std::uint32_t>((step >> 32) << 8) | static_cast<std::uint32_t>(stream),
+             static_cast<std::uint32_t>(first_chain_ + lane)},
+            {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
         const std::uint64_t bits = ((std::uint64_t{c[0]} << 32) | c[1]) >> 12;
         out[lane] = (static_cast<double>(bits) + 0.5) * 0x1p-52;
     }

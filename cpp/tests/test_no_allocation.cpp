@@ -29,6 +29,10 @@ void* operator new(std::size_t size, std::align_val_t align) {
     if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
     throw std::bad_alloc();
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    ++allocations;
+    return std::malloc(size);
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
@@ -61,7 +65,8 @@ AnyPrior sparse_prior(bool half) {
 
 template <class K>
 void check(const AnyModel& model, const AnyPrior& prior, const K& kernel) {
-    const Vector data = Vector::Constant(model.outputs(), 0.5), noise = 0.1 * Vector::Ones(data.size());
+    const Vector data = Vector::Constant(model.outputs(), 0.5),
+                 noise = 0.1 * Vector::Ones(data.size());
     const auto potential = std::make_shared<const Potential>(model, prior, data, noise);
     Run<K> run(potential, kernel, 1, Matrix::Zero(kLanes, potential->white()), 1);
     std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);

@@ -276,7 +276,7 @@ class StoreRecorder:
 
     def __init__(self, store: Store, chains: int, size: int) -> None:
         self._store = store
-        self._chunks = Chunks(chains, size, chunk_length(chains, size), store.write)
+        self._chunks = Chunks(chains, size, store.theta.chunks[1], store.write)
         self.add: Callable[[Array, Array], None] = self._chunks.add
         self.state, self.restore = self._chunks.state, self._chunks.restore
 
@@ -338,7 +338,8 @@ def _save(path: Path, sections: Sections) -> None:
 def _load(path: Path) -> Sections:
     sections: Sections = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, for np.load leaves a damaged file open
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             for name in file.files:
                 section, key = name.split("/", 1)
                 sections.setdefault(section, {})[key] = file[name]

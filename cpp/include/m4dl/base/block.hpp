@@ -11,7 +11,7 @@ using Index = Eigen::Index;
 
 inline constexpr Index kLanes = 8;
 
-using Lanes = Eigen::Array<double, 1, kLanes>;                                // one number per chain
+using Lanes = Eigen::Array<double, 1, kLanes>;  // one number per chain
 using Block = Eigen::Array<double, Eigen::Dynamic, kLanes, Eigen::RowMajor>;  // one field per chain
 using Vector = Eigen::VectorXd;
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;

@@ -13,7 +13,10 @@
 #include <immintrin.h>
 #endif
 
-#define M4DL_INLINE inline __attribute__((always_inline))
+// A kernel and all it calls must end up inside the function that carries the target attribute:
+// M4DL_INLINE marks functions, M4DL_INLINE_LAMBDA the lambdas in them.
+#define M4DL_INLINE_LAMBDA __attribute__((always_inline))
+#define M4DL_INLINE inline M4DL_INLINE_LAMBDA
 
 #if defined(__x86_64__)
 #define M4DL_TARGET_AVX2 __attribute__((target("avx2")))
@@ -55,28 +58,29 @@ M4DL_INLINE Real<W> broadcast(double x) {
     return Real<W>{} + x;
 }
 
-// Square roots lane by lane (correctly rounded, so the same on every instruction set).
+// Square roots lane by lane (correctly rounded, so the same on every instruction set). Vectors go
+// by reference into functions that may not be inlined: by value they would travel in registers that
+// the caller, compiled for another instruction set, does not agree on.
 template <int W>
-inline Real<W> square_root(Real<W> x) {
+inline void square_root(const Real<W>& x, Real<W>& out) {
     if constexpr (W == 1) {
-        return std::sqrt(x);
+        out = std::sqrt(x);
     } else {
-        for (int k = 0; k < W; ++k) x[k] = std::sqrt(x[k]);
-        return x;
+        for (int k = 0; k < W; ++k) out[k] = std::sqrt(x[k]);
     }
 }
 #if defined(__x86_64__)
 template <>
-inline Real<2> square_root<2>(Real<2> x) {
-    return (Real<2>)_mm_sqrt_pd((__m128d)x);
+inline void square_root<2>(const Real<2>& x, Real<2>& out) {
+    out = (Real<2>)_mm_sqrt_pd((__m128d)x);
 }
 template <>
-M4DL_TARGET_AVX2 inline Real<4> square_root<4>(Real<4> x) {
-    return (Real<4>)_mm256_sqrt_pd((__m256d)x);
+M4DL_TARGET_AVX2 inline void square_root<4>(const Real<4>& x, Real<4>& out) {
+    out = (Real<4>)_mm256_sqrt_pd((__m256d)x);
 }
 template <>
-M4DL_TARGET_AVX512 inline Real<8> square_root<8>(Real<8> x) {
-    return (Real<8>)_mm512_sqrt_pd((__m512d)x);
+M4DL_TARGET_AVX512 inline void square_root<8>(const Real<8>& x, Real<8>& out) {
+    out = (Real<8>)_mm512_sqrt_pd((__m512d)x);
 }
 #endif
 
@@ -91,16 +95,16 @@ const char* level_name();
 
 // Defines `result name(args)` choosing among kernel<2>, kernel<4>, kernel<8> at run time.
 #if defined(__x86_64__)
-#define M4DL_DISPATCH(kernel, name, parameters, arguments)                                  \
-    static void name##_baseline parameters { kernel<2> arguments; }                         \
-    M4DL_TARGET_AVX2 static void name##_avx2 parameters { kernel<4> arguments; }            \
-    M4DL_TARGET_AVX512 static void name##_avx512 parameters { kernel<8> arguments; }        \
-    void name parameters {                                                                  \
-        switch (simd::level()) {                                                            \
-            case simd::Level::kAvx512: return name##_avx512 arguments;                      \
-            case simd::Level::kAvx2: return name##_avx2 arguments;                          \
-            default: return name##_baseline arguments;                                      \
-        }                                                                                   \
+#define M4DL_DISPATCH(kernel, name, parameters, arguments)                           \
+    static void name##_baseline parameters { kernel<2> arguments; }                  \
+    M4DL_TARGET_AVX2 static void name##_avx2 parameters { kernel<4> arguments; }     \
+    M4DL_TARGET_AVX512 static void name##_avx512 parameters { kernel<8> arguments; } \
+    void name parameters {                                                           \
+        switch (simd::level()) {                                                     \
+            case simd::Level::kAvx512: return name##_avx512 arguments;               \
+            case simd::Level::kAvx2: return name##_avx2 arguments;                   \
+            default: return name##_baseline arguments;                               \
+        }                                                                            \
     }
 #else
 #define M4DL_DISPATCH(kernel, name, parameters, arguments) \

@@ -54,7 +54,8 @@ struct TriangleMesh {
             std::array<double, 3> l;
             for (int k = 0; k < 3; ++k) {
                 const auto p = points.row(c[(k + 1) % 3]), q = points.row(c[(k + 2) % 3]);
-                l[k] = ((q[0] - p[0]) * (point[1] - p[1]) - (q[1] - p[1]) * (point[0] - p[0])) / twice;
+                l[k] =
+                    ((q[0] - p[0]) * (point[1] - p[1]) - (q[1] - p[1]) * (point[0] - p[0])) / twice;
             }
             if (l[0] < -slack || l[1] < -slack || l[2] < -slack) continue;
             return {{c[0], l[0]}, {c[1], l[1]}, {c[2], l[2]}};

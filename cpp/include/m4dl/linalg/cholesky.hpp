@@ -37,7 +37,7 @@ private:
     void to_original_order(Block& x, Block& scratch) const;
 
     std::shared_ptr<const Symbolic> symbolic_;
-    Block panels_;   // Width == 1: the same storage, read as plain doubles
+    Block panels_;  // Width == 1: the same storage, read as plain doubles
     Block updates_;
     Lanes failed_ = Lanes::Zero();
 };

@@ -12,24 +12,24 @@ namespace m4dl {
 // `width` rows are the diagonal block; the others are listed in `rows`.
 struct Supernode {
     Index first = 0, width = 0, height = 0;
-    Index rows = 0;             // into Symbolic::rows: `height` permuted row indices
-    Index panel = 0;            // offset of the panel, in entries
-    Index update = 0;           // offset of the (height-width)^2 update matrix
+    Index rows = 0;                        // into Symbolic::rows: `height` permuted row indices
+    Index panel = 0;                       // offset of the panel, in entries
+    Index update = 0;                      // offset of the (height-width)^2 update matrix
     Index entries = 0, entries_end = 0;    // into Symbolic::source and ::target
     Index children = 0, children_end = 0;  // into Symbolic::children
-    Index relative = 0;         // into Symbolic::relative: rows below, as rows of the parent
-    Index into_panel = 0;       // how many of those fall on the parent's own columns
+    Index relative = 0;    // into Symbolic::relative: rows below, as rows of the parent
+    Index into_panel = 0;  // how many of those fall on the parent's own columns
 };
 
 struct Symbolic {
     Index size = 0;
-    Order order;                      // order[k] = original index eliminated at step k
-    std::vector<Supernode> nodes;     // children before parents
+    Order order;                   // order[k] = original index eliminated at step k
+    std::vector<Supernode> nodes;  // children before parents
     std::vector<Index> rows, relative, children;
     std::vector<Index> source, target;  // matrix entry -> offset within its panel
-    Index panel_entries = 0;          // nonzeros stored for L
-    Index update_entries = 0;         // workspace of the update matrices
-    double flops = 0;                 // multiply-adds of one factorisation
+    Index panel_entries = 0;            // nonzeros stored for L
+    Index update_entries = 0;           // workspace of the update matrices
+    double flops = 0;                   // multiply-adds of one factorisation
 };
 
 // Analyses `pattern` eliminated in the given order.

@@ -14,7 +14,7 @@ struct DualAveraging {
 
     double target = 0.0, centre = 0.0, largest = 0.0;  // centre, largest: logarithms
     double count = 0.0;
-    Lanes error = Lanes::Zero();   // running mean of target - acceptance
+    Lanes error = Lanes::Zero();  // running mean of target - acceptance
     Lanes log_step = Lanes::Zero(), log_average = Lanes::Zero();
 
     DualAveraging(double first, double largest_step, double target_acceptance)

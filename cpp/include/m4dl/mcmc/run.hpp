@@ -52,7 +52,8 @@ public:
           chains_(start.rows()),
           threads_(threads) {
         require(chains_ > 0, "chains must be at least 1");
-        require(start.cols() == white(), "start must have ", white(), " columns, got ", start.cols());
+        require(start.cols() == white(), "start must have ", white(), " columns, got ",
+                start.cols());
         require(!K::kGradient || potential_->has_gradient(),
                 "this kernel needs a gradient, and the model has none");
         const Index count = (chains_ + kLanes - 1) / kLanes;
@@ -62,7 +63,8 @@ public:
         parallel_for(count, threads_, [&](Index b) { phi[b] = blocks_[b]->evaluate(*this); });
         std::string bad;
         for (Index c = 0; c < chains_; ++c)
-            if (!std::isfinite(phi[c / kLanes][c % kLanes])) bad += (bad.empty() ? "" : ", ") + std::to_string(c);
+            if (!std::isfinite(phi[c / kLanes][c % kLanes]))
+                bad += (bad.empty() ? "" : ", ") + std::to_string(c);
         require(bad.empty(), "the potential is not finite at the start of chain ", bad,
                 ": the solve failed or the start is far outside the model's range");
     }
@@ -104,7 +106,8 @@ public:
     RunState state() const override {
         RunState out;
         out["run"] = Matrix(1, 3);
-        out["run"] << static_cast<double>(iteration_), adapting_ ? 1.0 : 0.0, blocks_[0]->adapt.count;
+        out["run"] << static_cast<double>(iteration_), adapting_ ? 1.0 : 0.0,
+            blocks_[0]->adapt.count;
         for (const auto& b : blocks_)
             visit(*b, [&](const char* name, const auto& lanes) {
                 Matrix& m = out[name];

@@ -11,16 +11,16 @@ namespace m4dl {
 class Assembler {
 public:
     Assembler(Index nodes, Index parameters)
-        : parameters_(parameters), fixed_(static_cast<std::size_t>(nodes)), load_(Vector::Zero(nodes)) {}
+        : parameters_(parameters),
+          fixed_(static_cast<std::size_t>(nodes)),
+          load_(Vector::Zero(nodes)) {}
 
     // u = value at this node.
     void fix(Index node, double value) { fixed_[node] = value; }
     // A(i, j) += value; both (i, j) and (j, i) are to be added.
     void add(Index i, Index j, double value) { constant_.push_back({i, j, value}); }
     // A(i, j) += c_k value.
-    void add_term(Index i, Index j, Index k, double value) {
-        terms_.push_back({i, j, k, value});
-    }
+    void add_term(Index i, Index j, Index k, double value) { terms_.push_back({i, j, k, value}); }
     void add_load(Index i, double value) { load_[i] += value; }
 
     // `points`: interpolation weights of each observation; `coordinates`: of all nodes.
@@ -104,7 +104,8 @@ std::vector<Weights> interpolation(const Mesh& mesh, const Matrix& points) {
     out.reserve(static_cast<std::size_t>(points.rows()));
     for (Index p = 0; p < points.rows(); ++p) {
         out.push_back(mesh.interpolate(points.row(p).data()));
-        require(!out.back().empty(), "points: row ", p, " (", points.row(p), ") lies outside the domain");
+        require(!out.back().empty(), "points: row ", p, " (", points.row(p),
+                ") lies outside the domain");
     }
     return out;
 }

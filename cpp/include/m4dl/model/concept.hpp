@@ -14,13 +14,13 @@ struct Chains {
 };
 
 template <class M>
-concept ForwardModel = requires(const M& model, typename M::Workspace& work, const Block& theta,
-                                Block& y) {
-    { model.parameters() } -> std::convertible_to<Index>;  // D: rows of theta
-    { model.outputs() } -> std::convertible_to<Index>;     // m: rows of y
-    { model.workspace(Chains{}) } -> std::same_as<typename M::Workspace>;
-    model.forward(theta, y, work);  // y = G(theta); a failed solve makes its lane NaN
-};
+concept ForwardModel =
+    requires(const M& model, typename M::Workspace& work, const Block& theta, Block& y) {
+        { model.parameters() } -> std::convertible_to<Index>;  // D: rows of theta
+        { model.outputs() } -> std::convertible_to<Index>;     // m: rows of y
+        { model.workspace(Chains{}) } -> std::same_as<typename M::Workspace>;
+        model.forward(theta, y, work);  // y = G(theta); a failed solve makes its lane NaN
+    };
 
 // dtheta = G'(theta)* dy at the theta of the last `forward`.
 template <class M>

@@ -17,7 +17,8 @@ public:
     // Q1 elements on a grid. `source`, `boundary`: s and g at the nodes.
     Darcy(const Grid& grid, const Matrix& points, const Vector& source, const Vector& boundary,
           const CellParameters& coefficient, Index parameters, Link link)
-        : AffineElliptic(multilinear(grid, points, source, boundary, coefficient, parameters), link) {}
+        : AffineElliptic(multilinear(grid, points, source, boundary, coefficient, parameters),
+                         link) {}
 
     // P1 elements on triangles.
     Darcy(const TriangleMesh& mesh, const Matrix& points, const Vector& source,

@@ -26,8 +26,8 @@ struct Link {
                 // log(1 + e^t) = max(t, 0) + log1p(e^{-|t|}) does not overflow.
                 derivative = (-theta.abs()).exp();
                 c = theta.max(0.0) + derivative.log1p() + floor;
-                derivative = (theta >= 0.0).select(1.0 / (1.0 + derivative),
-                                                   derivative / (1.0 + derivative));
+                derivative = (theta >= 0.0)
+                                 .select(1.0 / (1.0 + derivative), derivative / (1.0 + derivative));
                 break;
         }
     }

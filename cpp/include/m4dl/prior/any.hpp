@@ -19,9 +19,9 @@ public:
 
     template <WhiteNoiseMap P>
     explicit AnyPrior(std::shared_ptr<const P> prior)
-        : white_(prior->white()), parameters_(prior->parameters()), make_work_([prior] {
-              return std::make_unique<AtWork<P>>(prior);
-          }) {}
+        : white_(prior->white()),
+          parameters_(prior->parameters()),
+          make_work_([prior] { return std::make_unique<AtWork<P>>(prior); }) {}
 
     Index white() const { return white_; }
     Index parameters() const { return parameters_; }
@@ -30,7 +30,8 @@ public:
 private:
     template <class P>
     struct AtWork final : Work {
-        explicit AtWork(std::shared_ptr<const P> p) : prior(std::move(p)), workspace(prior->workspace()) {}
+        explicit AtWork(std::shared_ptr<const P> p)
+            : prior(std::move(p)), workspace(prior->workspace()) {}
         void push(const Block& xi, Block& theta) override { prior->push(xi, theta, workspace); }
         void pull(const Block& dtheta, Block& dxi) override { prior->pull(dtheta, dxi, workspace); }
         void tangent(const Block& dxi, Block& dtheta) override {

@@ -19,7 +19,10 @@ public:
     // basis[a]: (points along axis a, modes along axis a); mode[k]: position of mode k in the
     // C-order tensor of coefficients; std[k] = s_k.
     SeriesPrior(std::vector<Matrix> basis, std::vector<Index> mode, Vector std, Vector mean)
-        : basis_(std::move(basis)), mode_(std::move(mode)), std_(std::move(std)), mean_(std::move(mean)) {
+        : basis_(std::move(basis)),
+          mode_(std::move(mode)),
+          std_(std::move(std)),
+          mean_(std::move(mean)) {
         Index coefficients = 1, points = 1;
         for (const Matrix& b : basis_) coefficients *= b.cols(), points *= b.rows();
         coefficients_ = coefficients;

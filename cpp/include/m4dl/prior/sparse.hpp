@@ -29,7 +29,8 @@ public:
     // `values`: entries of A on `pattern`; no `noise` factor D means the half power. Factoring
     // fails with an exception when A is not positive definite.
     SparsePrior(const LowerPattern& pattern, const Vector& values, const Matrix& coordinates,
-                std::optional<SparseRows> noise, Vector mass, Index repeats, Vector scale, Vector mean)
+                std::optional<SparseRows> noise, Vector mass, Index repeats, Vector scale,
+                Vector mean)
         : factor_(std::make_shared<Symbolic>(analyse(pattern, coordinates))),
           noise_(std::move(noise)),
           mass_(std::move(mass)),

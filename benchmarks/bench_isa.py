@@ -1,0 +1,95 @@
+"""What do wider instructions buy? The MALA step at 64 x 64, by instruction set; the draws are equal.
+
+    M4DL_ISA=avx2 python bench_isa.py         # reads numbers of iterations, answers in seconds
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from typing import Any
+
+import bench_schrodinger_mala as schrodinger
+import numpy as np
+import reference_numpy as reference
+from harness import Contender, clocked, rates
+
+import m4dl
+
+CHAINS, DRAWS = 8, 30
+
+
+class Worker:
+    """A process that runs the chains with one instruction set."""
+
+    def __init__(self, isa: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            env=os.environ | {"M4DL_ISA": isa},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.isa, self.digest = self._answer().split()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        assert answer, "the worker ended early; its error is above"
+        return answer
+
+    def advance(self, count: int) -> float:
+        """Seconds that so many iterations take."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def serve() -> None:
+    """Say the instruction set and the hash of some draws, then time what is asked for."""
+    posterior = schrodinger.posterior(reference.problem(64))
+    kernel = m4dl.MALA(schrodinger.STEP_SIZE)
+    run = kernel.start(posterior.core, CHAINS, 1, np.zeros((CHAINS, posterior.white)), 1)
+    theta = np.empty((CHAINS, DRAWS, posterior.parameters))
+    log_likelihood = np.empty((CHAINS, DRAWS))
+    run.advance(DRAWS, 1, theta, log_likelihood)
+    digest = hashlib.sha256(theta.tobytes() + log_likelihood.tobytes()).hexdigest()
+    print(m4dl.build_info()["isa"], digest, flush=True)
+    advance = clocked(run.advance)
+    for line in sys.stdin:
+        print(advance(int(line)), flush=True)
+
+
+def test_isa(race: Any, table: Any) -> None:
+    workers = [Worker(isa) for isa in ("baseline", "avx2", "avx512")]
+    # A processor that lacks one falls back to the next, which is there already.
+    distinct = {worker.isa: worker for worker in workers}
+    contenders = [Contender(isa, worker.advance, CHAINS) for isa, worker in distinct.items()]
+    race(*contenders)
+    for worker in workers:
+        worker.close()
+    slowest = contenders[0]
+    table(
+        "Schroedinger, 64 x 64: MALA by instruction set",
+        [
+            {
+                "M4DL_ISA": contender.name,
+                **rates(contender),
+                "baseline takes": slowest.over_with_range(contender) + " times as long",
+                "sha256 of the first draws": distinct[contender.name].digest[:12],
+            }
+            for contender in contenders
+        ],
+    )
+    assert len({worker.digest for worker in workers}) == 1
+
+
+if __name__ == "__main__":
+    serve()

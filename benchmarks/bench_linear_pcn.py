@@ -1,0 +1,101 @@
+"""What does pCN cost beside its normals? G = identity, D = 10^5: ns per component and step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import reference_numpy as reference
+import scipy.sparse as sp
+from harness import CHAINS, Array, Contender, by_hand, clocked, m4dl_chains
+
+import m4dl
+from m4dl import _core
+
+SIZE = 100_000
+BETA = 0.003  # keeps the acceptance probability off 0 and 1 at this size
+COUNT = 2048
+"""Normals per lane and call: so few that they and their copies stay in the cache."""
+
+
+class Identity:
+    """|y - xi|^2 / 2."""
+
+    def __init__(self, data: Array) -> None:
+        self._data = data
+
+    def potential(self, xi: Array) -> float:
+        residual = self._data - xi
+        return 0.5 * float(residual @ residual)
+
+    def gradient(self, xi: Array) -> tuple[float, Array]:
+        return self.potential(xi), xi - self._data
+
+
+def drawing() -> tuple[Contender, Contender]:
+    """The normals, and what their way to NumPy costs besides: zeros and two copies."""
+    generator = iter(range(1 << 62))
+
+    def normals(count: int) -> None:
+        for _ in range(count):
+            _core.normals(1, 0, next(generator), COUNT)
+
+    def copies(count: int) -> None:
+        for _ in range(count):
+            np.zeros((COUNT, CHAINS)).copy().copy()
+
+    return (
+        Contender("normals alone", clocked(normals), COUNT * CHAINS),
+        Contender("copies", clocked(copies), COUNT * CHAINS),
+    )
+
+
+def test_pcn(race: Any, table: Any) -> None:
+    data = np.random.default_rng(5).standard_normal(SIZE)
+    ours = m4dl.Posterior(
+        m4dl.LinearModel(sp.eye_array(SIZE)),
+        m4dl.GaussianPrior(np.zeros(SIZE), 1.0),
+        data=data,
+        noise=m4dl.GaussianNoise(1.0),
+    )
+    theirs = Identity(data)
+    start = 0.5 * data + np.sqrt(0.5) * np.random.default_rng(6).standard_normal(SIZE)
+    phi, gradient = ours.gradient(start, threads=1)
+    value, slope = theirs.gradient(start)
+    assert phi == pytest.approx(value, rel=1e-10)
+    assert np.linalg.norm(gradient - slope) <= 1e-10 * np.linalg.norm(slope)
+
+    m4dl_run = m4dl_chains("m4dl, pCN step", ours, m4dl.PCN(BETA), start)
+    hand = by_hand("by hand, pCN step", reference.pcn, theirs, start, BETA)
+    for chains in (m4dl_run, hand):
+        chains.steps *= SIZE  # count components
+    normals, copies = drawing()
+    rng, buffer = np.random.default_rng(1), np.empty(SIZE)
+
+    def draw(count: int) -> None:
+        for _ in range(count):
+            rng.standard_normal(out=buffer)
+
+    numpy_normals = Contender("NumPy, normals alone", clocked(draw), SIZE)
+    race(m4dl_run, normals, copies, hand, numpy_normals)
+
+    ours_alone = normals.best - copies.best
+    rows = [
+        ("m4dl, pCN step", m4dl_run.best, f"{CHAINS / (m4dl_run.best * SIZE * CHAINS):,.0f}"),
+        ("m4dl, its normals alone", ours_alone, ""),
+        ("by hand, pCN step", hand.best, f"{1.0 / (hand.best * SIZE):,.0f}"),
+        ("NumPy, its normals alone", numpy_normals.best, ""),
+    ]
+    table(
+        "Linear model, identity, D = 10^5: pCN",
+        [
+            {
+                "": name,
+                "ns per component": f"{1e9 * best:.2f}",
+                "steps/s of all chains": rate,
+                "multiple of m4dl's normals": f"{best / ours_alone:.2f}",
+            }
+            for name, best, rate in rows
+        ],
+    )

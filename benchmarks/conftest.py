@@ -1,0 +1,58 @@
+"""Interleaved timing on one core, and the tables that this fills.
+
+``race`` times short blocks of several contenders in turns, so that whatever else the machine does
+falls on all alike; pytest-benchmark itself times the blocks of the first. ``table`` shows rows at
+the end of the run and puts them into pytest-benchmark's JSON, where ``run.py`` finds them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+# One core for everybody. These are read when NumPy loads its BLAS, which is later than this.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+BLOCK_SECONDS = 0.2
+ROUNDS = 9
+TABLES: dict[str, list[dict[str, str]]] = {}
+
+
+@pytest.fixture
+def race(benchmark: Any) -> Callable[..., None]:
+    """Time contenders in turns; their ``seconds`` hold the result."""
+
+    def run(*contenders: Any, seconds: float = BLOCK_SECONDS, rounds: int = ROUNDS) -> None:
+        counts = [contender.iterations_in(seconds) for contender in contenders]
+
+        def the_others() -> None:
+            for contender, count in zip(contenders[1:], counts[1:], strict=True):
+                contender.block(count)
+
+        benchmark.pedantic(contenders[0].block, (counts[0],), setup=the_others, rounds=rounds)
+
+    return run
+
+
+@pytest.fixture
+def table(benchmark: Any) -> Callable[[str, list[dict[str, str]]], None]:
+    """Add rows to the table of that title."""
+
+    def add(title: str, rows: list[dict[str, str]]) -> None:
+        benchmark.extra_info["table"] = {"title": title, "rows": rows}
+        TABLES.setdefault(title, []).extend(rows)
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the tables."""
+    from harness import markdown  # only now: a run of other tests need not load m4dl
+
+    for title, rows in TABLES.items():
+        terminalreporter.section(title)
+        terminalreporter.write_line(markdown(rows))

@@ -1,0 +1,123 @@
+"""Contenders that are timed in turns, the m4dl side of the comparisons, and Markdown tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import m4dl
+
+Array = NDArray[Any]
+CHAINS = 8
+"""Chains that advance together in one block of lanes."""
+
+
+def clocked(advance: Callable[[int], object]) -> Callable[[int], float]:
+    """Let ``advance`` return the seconds it took."""
+
+    def timed(count: int) -> float:
+        start = time.perf_counter()
+        advance(count)
+        return time.perf_counter() - start
+
+    return timed
+
+
+@dataclass
+class Contender:
+    """Somebody who advances by k iterations and returns the seconds that took.
+
+    One iteration makes ``steps`` steps: one for each chain that advances with it.
+    """
+
+    name: str
+    advance: Callable[[int], float]
+    steps: int = 1
+    seconds: list[float] = field(default_factory=list)
+    """Seconds per step, one number for each block."""
+
+    def block(self, iterations: int) -> None:
+        """Advance, and note the seconds per step."""
+        self.seconds.append(self.advance(iterations) / (iterations * self.steps))
+
+    def iterations_in(self, seconds: float) -> int:
+        """About how many iterations take so long; at least one."""
+        count, took = 1, self.advance(1)
+        while took < 0.2 * seconds:
+            count *= 2
+            took = self.advance(count)
+        return max(1, round(count * seconds / took))
+
+    @property
+    def best(self) -> float:
+        """Seconds per step in the block that was disturbed least."""
+        return min(self.seconds)
+
+    def over(self, other: Contender) -> float:
+        """Seconds per step as a multiple of another's, best blocks compared."""
+        return self.best / other.best
+
+    def over_with_range(self, other: Contender) -> str:
+        """The same, with the quartiles of the ratio over the rounds."""
+        ratios = [a / b for a, b in zip(self.seconds, other.seconds, strict=True)]
+        low, _, high = quantiles(ratios, n=4)
+        return f"{self.over(other):.2f} ({low:.2f} to {high:.2f})"
+
+
+def m4dl_chains(name: str, posterior: m4dl.Posterior, kernel: Any, start: Array) -> Contender:
+    """``CHAINS`` chains on one thread, their log-likelihoods recorded at every step.
+
+    ``start`` is white noise, (W,) or (chains, W).
+    """
+    rows = np.array(np.broadcast_to(start, (CHAINS, posterior.white)))
+    run = kernel.start(posterior.core, CHAINS, 1, rows, 1)
+
+    def advance(count: int) -> None:
+        run.advance(count, 1, None, np.empty((CHAINS, count)))
+
+    return Contender(name, clocked(advance), CHAINS)
+
+
+def by_hand(name: str, chain: Any, target: Any, start: Array, step: float) -> Contender:
+    """One chain of ``reference_numpy``; each block goes on where the last one ended."""
+    state = start
+
+    def advance(count: int) -> float:
+        nonlocal state
+        result = chain(target, state, step, count, seed=count)
+        state = result.state
+        return float(result.seconds)
+
+    return Contender(name, advance)
+
+
+def rates(contender: Contender) -> dict[str, str]:
+    """The columns every chain is shown with."""
+    all_chains = 1.0 / contender.best
+    return {
+        "chains": str(contender.steps),
+        "ms per step": f"{1e3 * contender.best:.4g}",
+        "steps/s of each chain": f"{all_chains / contender.steps:,.0f}",
+        "steps/s of all chains": f"{all_chains:,.0f}",
+    }
+
+
+def verdict(value: float, least: float) -> str:
+    """A target, and whether it is met."""
+    return f">= {least:,g}: {'met' if value >= least else 'missed'}"
+
+
+def markdown(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return a Markdown table, padded so that it reads as plain text too."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [keys, *([row.get(key, "") for key in keys] for row in rows)]
+    width = [max(3, *(len(line[k]) for line in cells)) for k in range(len(keys))]
+    lines = [" | ".join(c.ljust(w) for c, w in zip(line, width, strict=True)) for line in cells]
+    lines.insert(1, " | ".join("-" * w for w in width))
+    return "\n".join(f"| {line} |" for line in lines)

@@ -1,0 +1,395 @@
+"""What a row of the catalogue holds, and rows that differ by a mesh or an option only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+import m4dl
+import numpy as np
+import scipy.linalg
+
+import oracles as o
+from problems import Array, five_point_darcy, mixed_boundary
+
+
+class Oracle(Protocol):
+    """What a model is compared with; one theta at a time."""
+
+    def forward(self, theta: Array, /) -> Array: ...
+    def pull(self, theta: Array, sensitivity: Array, /) -> Array: ...
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A forward map.
+
+    ``refined(n)``, where given, is the largest error at fixed points on a mesh of n cells along
+    each axis, for the ``sizes`` given; it must fall like n**-order.
+    """
+
+    name: str
+    build: Callable[[], m4dl.Model]
+    oracle: Callable[[], Oracle]
+    centre: float = 0.0  # theta of the tests: centre + spread * N(0, 1)
+    spread: float = 0.4
+    refined: Callable[[int], float] | None = None
+    order: float = 2.0
+    sizes: tuple[int, int, int] = (8, 16, 32)
+    linear: bool = False
+    push: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    def thetas(self, model: m4dl.Model, count: int, seed: int = 0) -> Array:
+        """(count, D) points at which to test."""
+        rng = np.random.default_rng(seed)
+        return self.centre + self.spread * rng.standard_normal((count, model.parameters))
+
+
+@dataclass(frozen=True)
+class PriorRow:
+    """A map of white noise; ``covariance`` (D, D) and ``mean`` (D,) are what it must have."""
+
+    name: str
+    build: Callable[[], m4dl.Prior]
+    covariance: Callable[[], Array]
+    mean: Callable[[], Array] | float = 0.0
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class KernelRow:
+    """A kernel; ``build(metric)`` with a metric or None, ``exact``: reversible for the posterior."""
+
+    name: str
+    build: Callable[..., Any]
+    gradient: bool
+    exact: bool = True
+    target: float | None = None  # acceptance to which warmup adapts
+    metric: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def kernel(self, white: int, **options: Any) -> Any:
+        """The kernel for ``white`` components, with a metric where the row says so."""
+        variance = 0.5 + np.arange(white) % 3 / 2.0  # 0.5, 1, 1.5, ...
+        metric = m4dl.DiagonalMetric(variance) if self.metric else None
+        return self.build(metric=metric, **{**self.options, **options})
+
+POINTS = np.random.default_rng(1).uniform(0.05, 0.95, (7, 3))
+TILTED = ((0.0, 1.0), (-0.5, 1.0))  # an extent with unequal axes
+BOX2, BOX3 = o.Box((6, 5), TILTED), o.Box((4, 3, 5))
+DISK = o.disk_triangulation(3, 1.2)
+
+
+def warp(points: Array) -> Array:
+    """A smooth map of the unit square onto itself, so that no two triangles are alike."""
+    x, y = points.T
+    bump = 0.06 * np.sin(np.pi * x) * np.sin(np.pi * y)
+    return np.stack([x + bump, y - 0.7 * bump], axis=1)
+
+
+def link(kind: str, floor: float = 0.0) -> o.Link:
+    """The oracle's link with a floor."""
+    plain = o.LINKS[kind]
+    return o.Link(lambda t: floor + plain.value(t), plain.slope)
+
+
+def inverse_link(kind: str, c: Array, floor: float = 0.0) -> Array:
+    """theta with link(theta) = c."""
+    inverses = {
+        "exp": lambda v: np.log(v),
+        "softplus": lambda v: np.log(np.expm1(v)),
+        "identity": lambda v: v,
+    }
+    out: Array = inverses[kind](c - floor)
+    return out
+
+
+def grid(box: o.Box) -> m4dl.Grid:
+    return m4dl.Grid(box.cells, box.extent)
+
+
+def triangles(mesh: o.Triangulation) -> m4dl.TriangleMesh:
+    return m4dl.TriangleMesh(mesh.points, mesh.cells)
+
+
+def in_box(box: o.Box, count: int = 6) -> Array:
+    """Points of the box: inside, and as the last one a corner, where the value is given."""
+    low, high = box.bounds.T
+    inside = low + (high - low) * POINTS[:count, : box.dim]
+    return np.vstack([inside, high])
+
+
+def wall(x: Array) -> Array:
+    """Boundary values that differ everywhere."""
+    return np.asarray(1.0 + 0.5 * x[:, 0] + 0.3 * x[:, -1] ** 2)
+
+
+def coarse_nodes(dim: int, extent: Any = None) -> Array:
+    """Nodes that all meshes of the convergence tests share."""
+    low, high = o.Box((4,) * dim, extent).bounds.T
+    fractions = [(0.25, 0.5, 0.75), (0.5, 0.25, 0.25), (0.75, 0.75, 0.5)]
+    return low + (high - low) * np.array(fractions)[:, :dim]
+
+
+def schrodinger(
+    box: o.Box, at: str, kind: str = "exp", floor: float = 0.0, **changes: Any
+) -> ModelRow:
+    dim = box.dim
+
+    def refined(n: int) -> float:
+        u, f = o.manufactured_schrodinger(dim)
+        mesh = m4dl.Grid((n,) * dim, box.extent)
+        x = coarse_nodes(dim, box.extent)
+        model = m4dl.Schrodinger(mesh, x, u, at=at, link=kind, floor=floor)
+        theta = inverse_link(kind, f(mesh.coordinates(at)), floor)
+        return float(np.abs(model(theta) - u(x)).max())
+
+    def oracle() -> Oracle:
+        g = wall(box.coordinates("nodes"))
+        return o.SchrodingerGrid(box, in_box(box), g, at, link(kind, floor))
+
+    def build() -> m4dl.Model:
+        return m4dl.Schrodinger(grid(box), in_box(box), wall, at=at, link=kind, floor=floor)
+
+    name = f"schrodinger {dim}d {at} {kind}{' floor' if floor else ''}"
+    return ModelRow(name, build, oracle, refined=refined, **changes)
+
+
+def schrodinger_triangles() -> ModelRow:
+    points = 0.8 * POINTS[:, :2] - 0.3
+
+    def refined(n: int) -> float:
+        u, f = o.manufactured_schrodinger(2)
+        mesh = o.square_triangulation(n, warp)
+        x = warp(coarse_nodes(2))
+        model = m4dl.Schrodinger(triangles(mesh), x, u)
+        return float(np.abs(model(np.log(f(mesh.points))) - u(x)).max())
+
+    return ModelRow(
+        "schrodinger triangles",
+        lambda: m4dl.Schrodinger(triangles(DISK), points, wall),
+        lambda: o.SchrodingerTriangles(DISK, points, wall(DISK.points)),
+        refined=refined,
+    )
+
+
+def darcy(
+    box: o.Box, at: str | tuple[int, ...], kind: str = "exp", floor: float = 0.0, **changes: Any
+) -> ModelRow:
+    """``at`` may be a number of blocks along each axis. Boundary values and source vary."""
+    dim = box.dim
+    where = {"at": at} if isinstance(at, str) else {"blocks": at}
+
+    def source(x: Array) -> Array:
+        return np.asarray(3.0 + x[:, 0] - 2.0 * x[:, -1])
+
+    def refined(n: int) -> float:
+        u, log_f, s = o.manufactured_darcy(dim)
+        mesh = m4dl.Grid((n,) * dim, box.extent)
+        x = coarse_nodes(dim, box.extent)
+        location = where if isinstance(at, str) else {"blocks": (n // 2,) * dim}
+        model = m4dl.Darcy(mesh, x, s, boundary=u, link=kind, floor=floor, **location)
+        assert model.domain is not None
+        assert model.at is not None
+        c = np.exp(log_f(model.domain.coordinates(model.at)))
+        return float(np.abs(model(inverse_link(kind, c, floor)) - u(x)).max())
+
+    def oracle() -> Oracle:
+        x = box.coordinates("nodes")
+        return o.DarcyGrid(box, in_box(box), source(x), wall(x), at, link(kind, floor))
+
+    def build() -> m4dl.Model:
+        options = {"boundary": wall, "link": kind, "floor": floor, **where}
+        return m4dl.Darcy(grid(box), in_box(box), source, **options)
+
+    label = at if isinstance(at, str) else "blocks"
+    name = f"darcy {dim}d {label} {kind}{' floor' if floor else ''}"
+    return ModelRow(name, build, oracle, refined=refined, **changes)
+
+
+def darcy_triangles(at: str) -> ModelRow:
+    points = 0.8 * POINTS[:, :2] - 0.3
+
+    def refined(n: int) -> float:
+        u, log_f, s = o.manufactured_darcy(2)
+        mesh = o.square_triangulation(n, warp)
+        x = warp(coarse_nodes(2))
+        model = m4dl.Darcy(triangles(mesh), x, s, at=at)
+        theta = log_f(triangles(mesh).coordinates(at))
+        return float(np.abs(model(theta) - u(x)).max())
+
+    return ModelRow(
+        f"darcy triangles {at}",
+        lambda: m4dl.Darcy(triangles(DISK), points, 2.0, boundary=wall, at=at),
+        lambda: o.DarcyTriangles(DISK, points, 2.0, wall(DISK.points), at),
+        refined=refined,
+    )
+
+
+def affine_five_point() -> ModelRow:
+    def reference(n: int, observe: Array) -> o.ReferenceDarcy:
+        data = {"n": n, "idx": observe, "y": [], "sigma": 1.0, "g": 0.0, "kappa": 1.0, "s": 1.0}
+        return o.ReferenceDarcy(data)
+
+    def refined(n: int) -> float:
+        mesh = m4dl.Grid((n, n))
+        nodes = np.rint(coarse_nodes(2) * n).astype(int) - 1
+        index = np.ravel_multi_index(tuple(nodes.T), (n - 1, n - 1))
+        theta = mesh.coordinates("interior") @ [0.7, -1.1]
+        return float(np.abs(five_point_darcy(n - 1, index)(theta) - _fine_darcy()).max())
+
+    observe = np.array([3, 12, 24, 7])
+    return ModelRow(
+        "affine five-point",
+        lambda: five_point_darcy(5, observe),
+        lambda: reference(5, observe),
+        refined=refined,
+        sizes=(4, 8, 16),
+    )
+
+
+@cache
+def _fine_darcy() -> Array:
+    """u at the coarse nodes for theta = 0.7 x - 1.1 y and source 1, by Q1 with 128 x 128 cells."""
+    mesh = m4dl.Grid((128, 128))
+    theta = mesh.coordinates("nodes") @ [0.7, -1.1]
+    return m4dl.Darcy(mesh, coarse_nodes(2), 1.0)(theta)
+
+
+def affine_mixed() -> ModelRow:
+    """Natural conditions on three sides: u = sin(pi x/2) cos(pi y), theta = 0.5 y - x."""
+
+    def exact(x: Array) -> Array:
+        return np.asarray(np.sin(0.5 * np.pi * x[:, 0]) * np.cos(np.pi * x[:, 1]))
+
+    def source(x: Array) -> Array:
+        a, b = 0.5 * np.pi * x[:, 0], np.pi * x[:, 1]
+        slope = -0.5 * np.pi * np.cos(a) * np.cos(b) - 0.5 * np.pi * np.sin(a) * np.sin(b)
+        f = np.exp(0.5 * x[:, 1] - x[:, 0])
+        return np.asarray(f * (1.25 * np.pi**2 * exact(x) - slope))
+
+    def refined(n: int) -> float:
+        x, mesh = coarse_nodes(2), o.square_triangulation(n)
+        theta = mesh.points[mesh.cells].mean(axis=1) @ [-1.0, 0.5]
+        return float(np.abs(mixed_boundary(n, x, source)(theta) - exact(x)).max())
+
+    def oracle() -> Oracle:
+        mesh = o.square_triangulation(3)
+        out = o.DarcyTriangles(mesh, POINTS[:4, :2], source(mesh.points), at="cells")
+        out.fixed = mesh.points[:, 0] == 0.0
+        return out
+
+    return ModelRow(
+        "affine mixed boundary",
+        lambda: mixed_boundary(3, POINTS[:4, :2], source),
+        oracle,
+        refined=refined,
+    )
+
+
+def matern(
+    box: o.Box, at: str, smoothness: float, std: float = 1.3, length: float = 0.4, **options: Any
+) -> PriorRow:
+    """``options``: boundary, mean."""
+    corrected = options.get("boundary", "corrected") == "corrected"
+    mean = options.get("mean", 0.0)
+    return PriorRow(
+        f"matern {box.dim}d {at} nu={smoothness:g}{'' if corrected else ' neumann'}",
+        lambda: m4dl.MaternPrior(
+            grid(box), std=std, length=length, smoothness=smoothness, at=at, **options
+        ),
+        lambda: o.matern_covariance(box, at, std, length, smoothness, corrected),
+        (lambda: mean(box.coordinates(at))) if callable(mean) else mean,
+    )
+
+
+def matern_triangles(mesh: o.Triangulation, smoothness: int, boundary: str) -> PriorRow:
+    std, length = 0.8, 0.5
+
+    def covariance() -> Array:
+        """Inverse of K (M^{-1} K)^{alpha-1} / tau^2, as on grids."""
+        mass, stiffness = _p1_matrices(mesh)
+        kappa, tau, alpha = o.priors._scale(2, std, length, smoothness)
+        operator = kappa**2 * np.diag(mass) + stiffness
+        inverse = np.linalg.inv(operator)
+        out = inverse
+        for _ in range(alpha - 1):
+            out = inverse @ (mass[:, None] * out)
+        out = tau**2 * (out + out.T) / 2.0
+        if boundary == "corrected":
+            out *= std**2 / np.sqrt(np.outer(np.diag(out), np.diag(out)))
+        return out
+
+    return PriorRow(
+        f"matern triangles nu={smoothness} {boundary}",
+        lambda: m4dl.MaternPrior(
+            triangles(mesh), std=std, length=length, smoothness=smoothness, boundary=boundary
+        ),
+        covariance,
+    )
+
+
+def _p1_matrices(mesh: o.Triangulation) -> tuple[Array, Array]:
+    """Lumped mass (P,) and stiffness (P, P)."""
+    stiffness = np.zeros((len(mesh.points),) * 2)
+    mass = np.zeros(len(mesh.points))
+    for nodes, area, local in zip(
+        mesh.cells, mesh.areas, mesh.element_matrices()[0], strict=True
+    ):
+        mass[nodes] += area / 3.0
+        stiffness[np.ix_(nodes, nodes)] += local
+    return mass, stiffness
+
+
+def _series_covariance(basis: Array, eigenvalues: Array, alpha: float, std: Any, size: float) -> Array:
+    variance = eigenvalues**-alpha
+    if std is not None:
+        variance *= std**2 * size / variance.sum()
+    return np.asarray((basis * variance) @ basis.T)
+
+
+def series(
+    box: o.Box, at: str, modes: list[tuple[int, ...]], alpha: float, std: float | None, **options: Any
+) -> PriorRow:
+    """``modes``: the wave numbers of the smallest eigenvalues, in any order."""
+
+    def covariance() -> Array:
+        size = float(np.prod(box.bounds[:, 1] - box.bounds[:, 0]))
+        return _series_covariance(*o.sine_series(box, at, modes), alpha, std, size)
+
+    return PriorRow(
+        f"series {box.dim}d {at}{' plain' if std is None else ''}",
+        lambda: m4dl.SeriesPrior(
+            grid(box), modes=len(modes), alpha=alpha, std=std, at=at, **options
+        ),
+        covariance,
+        options.get("mean", 0.0),
+    )
+
+
+def series_triangles(mesh: o.Triangulation, modes: int) -> PriorRow:
+    """The number of modes may not cut an eigenspace in two."""
+
+    def covariance() -> Array:
+        mass, stiffness = _p1_matrices(mesh)
+        free = np.flatnonzero(~mesh.boundary)
+        values, vectors = scipy.linalg.eigh(stiffness[np.ix_(free, free)], np.diag(mass[free]))
+        basis = np.zeros((len(mass), modes))
+        basis[free] = vectors[:, :modes]
+        return _series_covariance(basis, values[:modes], 2.0, 1.5, float(mesh.areas.sum()))
+
+    return PriorRow(
+        "series triangles",
+        lambda: m4dl.SeriesPrior(triangles(mesh), modes=modes, alpha=2.0, std=1.5),
+        covariance,
+    )

@@ -1,0 +1,139 @@
+"""Priors have the mean and the covariance they promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import m4dl
+import numpy as np
+import pytest
+
+import oracles as o
+from catalogue import PRIORS
+from problems import Array
+from rows import PriorRow
+
+CORRECTED = [row for row in PRIORS if "matern" in row.name and "neumann" not in row.name]
+
+
+def factor(prior: m4dl.Prior) -> Array:
+    """The matrix T of the affine map theta = mean + T xi, (D, W)."""
+    return (prior.push(np.eye(prior.white)) - prior.push(np.zeros(prior.white))).T
+
+
+@pytest.mark.parametrize("row", PRIORS, ids=str)
+def test_mean_and_covariance(row: PriorRow) -> None:
+    prior = row.build()
+    expected = np.broadcast_to(row.mean() if callable(row.mean) else row.mean, prior.parameters)
+    np.testing.assert_array_equal(prior.mean, expected)
+    np.testing.assert_array_equal(prior.push(np.zeros(prior.white)), expected)
+    covariance, t = row.covariance(), factor(prior)
+    assert t.shape == (prior.parameters, prior.white)
+    # The oracle inverts (kappa^2 M + S)^alpha densely: condition numbers up to 1e6, 1e6 eps = 2e-10.
+    atol = 1e-9 * np.abs(covariance).max()
+    np.testing.assert_allclose(t @ t.T, covariance, rtol=0, atol=atol)
+    std = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(prior.marginal_std(), std, rtol=0, atol=1e-9 * std.max())
+
+
+@pytest.mark.parametrize("row", CORRECTED, ids=str)
+def test_a_corrected_field_has_its_std_everywhere(row: PriorRow) -> None:
+    prior = row.build()
+    assert isinstance(prior, m4dl.MaternPrior)
+    np.testing.assert_allclose(prior.marginal_std(), prior.std, rtol=1e-11)
+
+
+@pytest.mark.parametrize("row", PRIORS, ids=str)
+def test_draws(row: PriorRow, seed: Callable[[int], int]) -> None:
+    """Draws are pushed white noise, and their mean and variance are the prior's."""
+    prior = row.build()
+    base = seed(30)
+    draws = prior.draw(2000, base)
+    assert draws.shape == (2000, prior.parameters)
+    np.testing.assert_array_equal(draws[:3], prior.draw(3, base))
+    assert not (draws[:3] == prior.draw(3, base + 1)).all()
+    std = prior.marginal_std()
+    inside = std > 1e-12  # a series vanishes on the boundary
+    z = (draws[:, inside] - prior.mean[inside]) / std[inside]
+    # Means have standard error 1/sqrt(n), variances sqrt(2/n): six of them, for up to 200 values
+    # (200 * 2e-9).
+    assert np.abs(z.mean(axis=0)).max() < 6.0 / np.sqrt(2000)
+    assert np.abs((z**2).mean(axis=0) - 1.0).max() < 6.0 * np.sqrt(2.0 / 2000)
+
+
+def test_docstring_figures() -> None:
+    """MaternPrior: 1.41 on an edge, 2.0 in a corner, 1 within one length (smoothness 1)."""
+    mesh = m4dl.Grid((64, 64))
+    options = {"length": 0.2, "smoothness": 1.0, "boundary": "neumann"}
+    std = m4dl.MaternPrior(mesh, **options).marginal_std().reshape(65, 65)
+    # Times too high, beside the middle (where the lattice makes it 1.013); one length is 13 cells.
+    middle = std[32, 32]
+    assert std[0, 32] / middle == pytest.approx(1.41, abs=0.006)
+    assert std[0, 0] / middle == pytest.approx(2.0, abs=0.01)
+    assert std[13, 32] / middle == pytest.approx(1.0, abs=0.03)
+    assert middle == pytest.approx(1.0, abs=0.02)
+    assert "1.41 times" in str(m4dl.MaternPrior.__doc__)
+    assert "2.0 times in a corner" in " ".join(str(m4dl.MaternPrior.__doc__).split())
+
+
+@pytest.mark.parametrize("smoothness", [1.0, 2.0, 3.0])
+def test_correlation_at_one_length(smoothness: float) -> None:
+    """Far from the boundary the correlation is Matern's: about 0.13 at one length."""
+    mesh = m4dl.Grid((128, 128), ((0.0, 4.0), (0.0, 4.0)))
+    prior = m4dl.MaternPrior(mesh, length=0.5, smoothness=smoothness, std=2.0)
+    middle = np.ravel_multi_index((64, 64), (129, 129))
+    row = np.zeros(prior.parameters)
+    row[middle] = 1.0
+    covariance = prior.push(prior.pull(np.zeros(prior.white), row)).reshape(129, 129)
+    correlation = covariance[64, 64:] / 4.0
+    exact = o.matern_correlation(np.arange(65) / 32.0, 0.5, smoothness)
+    # The lattice spectrum (2 - 2 cos(p h))/h^2 falls short of p^2 by h^2 p^4/12, which moves the
+    # covariance by O((kappa h)^2), with a logarithm for smoothness 1 in 2-D; the images at the
+    # boundary, four lengths away, add less than 1e-3.
+    square = 8.0 * smoothness / 16**2
+    atol = 0.25 * square * (1.0 - np.log(square)) + 1e-3
+    np.testing.assert_allclose(correlation, exact, rtol=0, atol=atol)
+    assert correlation[16] == pytest.approx(0.13, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "kappa", "d", "exponent"),
+    [
+        (3.0, 0, 2, 1 / 8),  # X-ray, Monard, Nickl, Paternain: 1/(2 alpha + 2)
+        (2.5, 0, 1, 1 / 12),  # Schroedinger, Nickl, Wang: d/(4 alpha + 2 d)
+        (4.0, 0, 3, 3 / 22),
+        (3.0, 1, 2, 1 / 10),  # divergence form, Giordano, Nickl: d/(4 alpha + 4 + 2 d)
+        (3.0, 2, 2, 1 / 12),  # Schroedinger, general theory: d/(4 alpha + 8 + 2 d)
+    ],
+)
+def test_rescale_for(alpha: float, kappa: float, d: int, exponent: float) -> None:
+    factor = m4dl.rescale_for(1000, alpha, kappa, d)
+    assert factor == pytest.approx(1000**-exponent, rel=1e-14)
+    # twice the exponent, as in some published code; and the noise: N/sigma^2 in place of N
+    double = m4dl.rescale_for(1000, alpha, kappa, d, multiple=2.0)
+    assert double == pytest.approx(1000 ** (-2 * exponent), rel=1e-14)
+    noisy = m4dl.rescale_for(1000, alpha, kappa, d, sigma=0.1)
+    assert noisy == pytest.approx(100_000**-exponent, rel=1e-14)
+
+
+def test_rescaling_by_smoothness() -> None:
+    """A Matern field of smoothness nu has alpha = nu + d/2, here 3."""
+    nu, d = 2.0, 2
+    assert m4dl.rescale_for(200, nu + d / 2, 0, d) == pytest.approx(200 ** (-1 / 8))
+
+
+def test_series_coefficients() -> None:
+    """theta = mean + sum s_k xi_k e_k with e_k orthonormal in L2: s_k is what mode_std says."""
+    mesh = m4dl.Grid((24, 20), ((0.0, 2.0), (0.0, 1.0)))
+    prior = m4dl.SeriesPrior(mesh, modes=7, alpha=2.0, std=0.7)
+    fields = factor(prior)
+    mass = o.matern_matrices(o.Box((24, 20), mesh.extent), "nodes")[0]
+    # The trapezoid rule is exact for products of sines below the grid's frequency.
+    np.testing.assert_allclose(fields.T @ mass @ fields, np.diag(prior.mode_std**2), atol=1e-13)
+    np.testing.assert_allclose(prior.mode_std, prior.mode_std[0] * (
+        prior.eigenvalues / prior.eigenvalues[0]
+    ) ** -1.0)  # fmt: skip
+    # std^2 is the mean over the domain of the variance
+    variance = (fields**2).sum(axis=1)
+    assert mass.diagonal() @ variance / mesh.measure == pytest.approx(0.7**2, rel=1e-12)
+    assert (np.diff(prior.eigenvalues) >= 0.0).all()
