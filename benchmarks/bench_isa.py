@@ -1,6 +1,7 @@
-"""What do wider instructions buy? The MALA step at 64 x 64, by instruction set; the draws are equal.
+"""What do wider instructions buy? The MALA step at 64 x 64; the draws are the same bits.
 
-    M4DL_ISA=avx2 python bench_isa.py         # reads numbers of iterations, answers in seconds
+The instruction set is chosen when a process first needs it, so each has a process of its own. As a
+program, this file reads numbers of iterations and answers with the seconds they took.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ import sys
 from typing import Any
 
 import bench_schrodinger_mala as schrodinger
+import m4dl
 import numpy as np
 import reference_numpy as reference
 from harness import Contender, clocked, rates
-
-import m4dl
 
 CHAINS, DRAWS = 8, 30
 
@@ -55,7 +55,7 @@ class Worker:
 def serve() -> None:
     """Say the instruction set and the hash of some draws, then time what is asked for."""
     posterior = schrodinger.posterior(reference.problem(64))
-    kernel = m4dl.MALA(schrodinger.STEP_SIZE)
+    kernel = m4dl.MALA(schrodinger.STEP_SIZE, adapt=False)
     run = kernel.start(posterior.core, CHAINS, 1, np.zeros((CHAINS, posterior.white)), 1)
     theta = np.empty((CHAINS, DRAWS, posterior.parameters))
     log_likelihood = np.empty((CHAINS, DRAWS))
@@ -67,7 +67,7 @@ def serve() -> None:
         print(advance(int(line)), flush=True)
 
 
-def test_isa(race: Any, table: Any) -> None:
+def test_isa_mala(race: Any, table: Any) -> None:
     workers = [Worker(isa) for isa in ("baseline", "avx2", "avx512")]
     # A processor that lacks one falls back to the next, which is there already.
     distinct = {worker.isa: worker for worker in workers}

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
 
+import m4dl
 import numpy as np
 from numpy.typing import NDArray
-
-import m4dl
 
 Array = NDArray[Any]
 CHAINS = 8

@@ -61,9 +61,7 @@ MODELS = [
     affine_five_point(),
     affine_mixed(),
     ModelRow("affine dense", lambda: DenseAffine().model(), DenseAffine),
-    ModelRow(
-        "linear dense", lambda: m4dl.LinearModel(MATRIX), lambda: Linear(MATRIX), linear=True
-    ),
+    ModelRow("linear dense", lambda: m4dl.LinearModel(MATRIX), lambda: Linear(MATRIX), linear=True),
     ModelRow(
         "linear sparse",
         lambda: m4dl.LinearModel(SPARSE),

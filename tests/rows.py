@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg
 
 import oracles as o
-from problems import Array, five_point_darcy, mixed_boundary
+from problems import Array, Bent, five_point_darcy, mixed_boundary
 
 
 class Oracle(Protocol):
@@ -83,6 +83,7 @@ class KernelRow:
         variance = 0.5 + np.arange(white) % 3 / 2.0  # 0.5, 1, 1.5, ...
         metric = m4dl.DiagonalMetric(variance) if self.metric else None
         return self.build(metric=metric, **{**self.options, **options})
+
 
 POINTS = np.random.default_rng(1).uniform(0.05, 0.95, (7, 3))
 TILTED = ((0.0, 1.0), (-0.5, 1.0))  # an extent with unequal axes
@@ -343,15 +344,15 @@ def _p1_matrices(mesh: o.Triangulation) -> tuple[Array, Array]:
     """Lumped mass (P,) and stiffness (P, P)."""
     stiffness = np.zeros((len(mesh.points),) * 2)
     mass = np.zeros(len(mesh.points))
-    for nodes, area, local in zip(
-        mesh.cells, mesh.areas, mesh.element_matrices()[0], strict=True
-    ):
+    for nodes, area, local in zip(mesh.cells, mesh.areas, mesh.element_matrices()[0], strict=True):
         mass[nodes] += area / 3.0
         stiffness[np.ix_(nodes, nodes)] += local
     return mass, stiffness
 
 
-def _series_covariance(basis: Array, eigenvalues: Array, alpha: float, std: Any, size: float) -> Array:
+def _series_covariance(
+    basis: Array, eigenvalues: Array, alpha: float, std: Any, size: float
+) -> Array:
     variance = eigenvalues**-alpha
     if std is not None:
         variance *= std**2 * size / variance.sum()
@@ -359,7 +360,12 @@ def _series_covariance(basis: Array, eigenvalues: Array, alpha: float, std: Any,
 
 
 def series(
-    box: o.Box, at: str, modes: list[tuple[int, ...]], alpha: float, std: float | None, **options: Any
+    box: o.Box,
+    at: str,
+    modes: list[tuple[int, ...]],
+    alpha: float,
+    std: float | None,
+    **options: Any,
 ) -> PriorRow:
     """``modes``: the wave numbers of the smallest eigenvalues, in any order."""
 
@@ -393,3 +399,37 @@ def series_triangles(mesh: o.Triangulation, modes: int) -> PriorRow:
         lambda: m4dl.SeriesPrior(triangles(mesh), modes=modes, alpha=2.0, std=1.5),
         covariance,
     )
+
+
+# ----------------------------------------------------------------------------------- posteriors
+
+
+def posterior_of(row: ModelRow) -> m4dl.Posterior:
+    """A prior with correlation and a mean, data off the forward map, one noise per datum."""
+    model = row.build()
+    size = model.parameters
+    rng = np.random.default_rng(5)
+    factor = np.eye(size) + 0.3 * rng.standard_normal((size, size)) / size**0.5
+    prior = m4dl.GaussianPrior(np.full(size, row.centre), row.spread**2 * factor @ factor.T)
+    data = model(prior.mean) + 0.3 * rng.standard_normal(model.outputs)
+    noise = m4dl.GaussianNoise(0.2 + 0.1 * rng.random(model.outputs))
+    return m4dl.Posterior(model, prior, data=data, noise=noise)
+
+
+def posterior_over(prior: m4dl.Prior) -> m4dl.Posterior:
+    """A nonlinear model of two averages of theta, so that any prior can be put to work."""
+    bent = Bent()
+    average = np.random.default_rng(9).standard_normal((2, prior.parameters)) / prior.parameters
+
+    def forward(theta: Array) -> Array:
+        # row by row: the sums of a matrix product depend on its shape
+        return np.stack([bent.forward(average @ t) for t in theta])
+
+    def gradient(theta: Array, w: Array) -> Array:
+        pairs = zip(theta, w, strict=True)
+        return np.stack([bent.gradient(average @ t, v) @ average for t, v in pairs])
+
+    model = m4dl.PythonModel(
+        forward, gradient, parameters=prior.parameters, outputs=3, batched=True
+    )
+    return m4dl.Posterior(model, prior, data=np.ones(3), noise=m4dl.GaussianNoise(0.3))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import m4dl
 import numpy as np
 import pytest
 
 from catalogue import MODELS, PRIORS
-from problems import Array, Bent
-from rows import ModelRow, PriorRow
+from problems import Array
+from rows import ModelRow, PriorRow, posterior_of, posterior_over
 
 PUSHED = [row for row in MODELS if row.push]
 
@@ -60,20 +59,9 @@ def test_taylor(row: ModelRow) -> None:
     check_taylor(lambda e: np.array([w @ model(theta + e * h)]), along, row.linear)
 
 
-def posterior_of(model: m4dl.Model, row: ModelRow) -> m4dl.Posterior:
-    """A prior with correlation and a mean, data off the forward map, one noise per datum."""
-    size = model.parameters
-    rng = np.random.default_rng(5)
-    factor = np.eye(size) + 0.3 * rng.standard_normal((size, size)) / size**0.5
-    prior = m4dl.GaussianPrior(np.full(size, row.centre), row.spread**2 * factor @ factor.T)
-    data = model(prior.mean) + 0.3 * rng.standard_normal(model.outputs)
-    noise = m4dl.GaussianNoise(0.2 + 0.1 * rng.random(model.outputs))
-    return m4dl.Posterior(model, prior, data=data, noise=noise)
-
-
 @pytest.mark.parametrize("row", MODELS, ids=str)
 def test_gradient_of_the_potential(row: ModelRow) -> None:
-    posterior = posterior_of(row.build(), row)
+    posterior = posterior_of(row)
     rng = np.random.default_rng(6)
     xi, h = 0.5 * rng.standard_normal((2, posterior.white))
     phi, gradient = posterior.gradient(xi)
@@ -94,7 +82,7 @@ def test_gradient_of_the_potential(row: ModelRow) -> None:
 @pytest.mark.parametrize("row", PUSHED, ids=str)
 def test_gauss_newton(row: ModelRow) -> None:
     """J' Sigma^{-1} J, with J assembled from the tangents."""
-    posterior = posterior_of(row.build(), row)
+    posterior = posterior_of(row)
     size = posterior.white
     xi = 0.5 * np.random.default_rng(7).standard_normal(size)
     eye, here = np.eye(size), np.tile(xi, (size, 1))
@@ -127,19 +115,7 @@ def test_prior_derivatives(row: PriorRow) -> None:
 @pytest.mark.parametrize("row", PRIORS, ids=str)
 def test_gradient_through_the_prior(row: PriorRow) -> None:
     """A nonlinear model on two averages of theta, so that every prior is met by a gradient."""
-    prior, bent = row.build(), Bent()
-    average = np.random.default_rng(9).standard_normal((2, prior.parameters)) / prior.parameters
-
-    def forward(theta: Array) -> Array:
-        return bent.forward(theta @ average.T)
-
-    def gradient(theta: Array, w: Array) -> Array:
-        return bent.gradient(theta @ average.T, w) @ average
-
-    model = m4dl.PythonModel(
-        forward, gradient, parameters=prior.parameters, outputs=3, batched=True
-    )
-    posterior = m4dl.Posterior(model, prior, data=np.ones(3), noise=m4dl.GaussianNoise(0.3))
-    xi, h = np.random.default_rng(10).standard_normal((2, prior.white))
+    posterior = posterior_over(row.build())
+    xi, h = np.random.default_rng(10).standard_normal((2, posterior.white))
     _, slope = posterior.gradient(xi)
     check_taylor(lambda e: posterior.potential(xi + e * h)[None], np.array([slope @ h]))

@@ -104,4 +104,6 @@ def test_a_number_depends_on_its_counter_alone() -> None:
     """Not on how many are asked for, nor on the lane."""
     long, short = _core.normals(5, 0, 2, 100), _core.normals(5, 0, 2, 9)
     np.testing.assert_array_equal(long[:9], short)
-    np.testing.assert_array_equal(_core.normals(5, 3, 2, 20)[:, :5], _core.normals(5, 0, 2, 20)[:, 3:])
+    np.testing.assert_array_equal(
+        _core.normals(5, 3, 2, 20)[:, :5], _core.normals(5, 0, 2, 20)[:, 3:]
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import m4dl
-import m4dl.sampling
+import m4dl._loop
 import numpy as np
 import pytest
 
@@ -66,8 +66,8 @@ class Bar:
 def bar(monkeypatch: pytest.MonkeyPatch) -> type[Bar]:
     """A bar for slices of one iteration, so that its updates count iterations."""
     fresh = type("FreshBar", (Bar,), {"at": {}, "log": []})
-    monkeypatch.setattr(m4dl.sampling, "tqdm", fresh)
-    monkeypatch.setattr(m4dl.sampling, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(m4dl._loop, "tqdm", fresh)
+    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
     return fresh
 
 
@@ -143,10 +143,10 @@ def test_log_likelihood_belongs_to_the_draw() -> None:
 def test_slices_do_not_change_the_numbers(thin: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = sample(thin=thin)
     # one iteration at a time; then a fixed 0.15 s whatever the clock says, one draw at a time
-    monkeypatch.setattr(m4dl.sampling, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
     same(sample(thin=thin), expected)
-    monkeypatch.setattr(m4dl.sampling, "SLICE_SECONDS", 1e9)
-    monkeypatch.setattr(m4dl.sampling, "SLICE_BYTES", 1)
+    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 1e9)
+    monkeypatch.setattr(m4dl._loop, "SLICE_BYTES", 1)
     same(sample(thin=thin), expected)
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import m4dl
+import m4dl._loop
 import m4dl.moments
-import m4dl.sampling
 import m4dl.store
 import numpy as np
 import pytest
@@ -79,8 +79,8 @@ def same(a: Any, b: Any) -> None:
 def one_at_a_time(set_attribute: Callable[[Any, str, Any], None], checkpoints: bool) -> None:
     """Slices of one iteration, chunks of seven draws, a checkpoint after each slice or never."""
     set_attribute(m4dl.moments, "CHUNK_DRAWS", 7)
-    set_attribute(m4dl.sampling, "SLICE_SECONDS", 0.0)
-    set_attribute(m4dl.sampling, "CHECKPOINT_SECONDS", 0.0 if checkpoints else 1e9)
+    set_attribute(m4dl._loop, "SLICE_SECONDS", 0.0)
+    set_attribute(m4dl._loop, "CHECKPOINT_SECONDS", 0.0 if checkpoints else 1e9)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def at_call(owner: Any, name: str, number: int, when: str, action: Callable[[], 
 
 OWNERS = {
     "rename": pathlib.Path,  # a new store comes into being
-    "_advance": m4dl.sampling._Loop,
+    "_advance": m4dl._loop.Loop,
     "replace": os,  # a checkpoint, or a file of Zarr's, takes the place of the last one
     "write": m4dl.store.Store,  # a chunk of draws
     "save": m4dl.store.Store,
@@ -178,7 +178,7 @@ def test_a_finished_store_is_returned_at_once(
     keep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = sample(store=tmp_path / "run.zarr", keep=keep)
-    for owner, name in ((m4dl.sampling._Loop, "_advance"), (m4dl.store.Store, "save")):
+    for owner, name in ((m4dl._loop.Loop, "_advance"), (m4dl.store.Store, "save")):
         monkeypatch.setattr(owner, name, None)
     again = sample(store=str(tmp_path / "run.zarr"), keep=keep)
     same(again, first)
@@ -195,8 +195,8 @@ def test_ctrl_c_and_on(
     path = tmp_path / "run.zarr"
     with monkeypatch.context() as patch:
         # put back what at_call replaces
-        patch.setattr(m4dl.sampling._Loop, "_advance", m4dl.sampling._Loop._advance)
-        stop = (m4dl.sampling._Loop, "_advance", iteration, "after")
+        patch.setattr(m4dl._loop.Loop, "_advance", m4dl._loop.Loop._advance)
+        stop = (m4dl._loop.Loop, "_advance", iteration, "after")
         at_call(*stop, lambda: signal.raise_signal(signal.SIGINT))
         if iteration < 25:
             with pytest.raises(KeyboardInterrupt, match="the store holds a checkpoint"):

@@ -1,4 +1,7 @@
-"""The boundary: every argument a user passes is checked here, once, and the message holds the offending value."""
+"""The boundary: every argument a user passes is checked here, once.
+
+Each message names the argument and holds the offending value.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ Array = NDArray[np.float64]
 
 
 def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None) -> Array:
-    """Return ``value`` as a finite, C-contiguous float64 array of the given shape (``None``: any length)."""
+    """Return ``value`` as a finite, C-contiguous float64 array.
+
+    ``shape`` gives the length of each axis, None for any.
+    """
     try:
         out = np.ascontiguousarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -30,7 +36,8 @@ def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
-            f"{name} must be finite, got {out[where]} at index {where} ({int(bad.sum())} such values)"
+            f"{name} must be finite, got {out[where]} at index {where} "
+            f"({int(bad.sum())} such values)"
         )
     return out
 
@@ -60,7 +67,9 @@ def interval(name: str, value: Any, low: float, high: float, *, closed_high: boo
     """Return ``value`` as a float in (low, high), or (low, high] with ``closed_high``."""
     out = number(name, value)
     if not (low < out < high or (closed_high and out == high)):
-        raise ValueError(f"{name} must be in ({low:g}, {high:g}{']' if closed_high else ')'}, got {out}")
+        raise ValueError(
+            f"{name} must be in ({low:g}, {high:g}{']' if closed_high else ')'}, got {out}"
+        )
     return out
 
 
@@ -76,7 +85,9 @@ def integer(name: str, value: Any, minimum: int) -> int:
 def choice(name: str, value: Any, options: Sequence[str]) -> str:
     """Return ``value`` if it is one of ``options``."""
     if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {_short(value)}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, options))}, got {_short(value)}"
+        )
     return value
 
 

@@ -42,7 +42,7 @@ def stiffness_and_mass(mesh: Mesh, at: str) -> tuple[Any, Array]:
         stiffness = sparse.kron(stiffness, sparse.diags_array(m)) + sparse.kron(
             sparse.diags_array(mass), s
         )
-        mass = np.kron(mass, m)
+        mass = np.asarray(np.kron(mass, m), dtype=np.float64)
     return stiffness.tocsr(), mass
 
 
@@ -54,7 +54,5 @@ def _triangles(mesh: TriangleMesh) -> tuple[Any, Array]:
     n = len(p)
     rows, columns = np.repeat(t, 3, axis=1).ravel(), np.tile(t, (1, 3)).ravel()
     stiffness = sparse.coo_array((local.ravel(), (rows, columns)), shape=(n, n)).tocsr()
-    mass = np.bincount(t.ravel(), np.repeat(area / 3, 3), minlength=n)
+    mass = np.asarray(np.bincount(t.ravel(), np.repeat(area / 3, 3), minlength=n), dtype=np.float64)
     return stiffness, mass
-
-

@@ -50,9 +50,7 @@ class Grid:
                 raise ValueError(f"extent[{a}] must have low < high, got ({low}, {high})")
             box.append((low, high))
         self.extent = tuple(box)
-        self.core = _core.Grid(
-            list(self.cells), [low for low, _ in box], [high for _, high in box]
-        )
+        self.core = _core.Grid(list(self.cells), [low for low, _ in box], [high for _, high in box])
 
     @property
     def dim(self) -> int:
@@ -70,7 +68,7 @@ class Grid:
         return float(np.prod([b - a for a, b in self.extent]))
 
     def shape_of(self, at: str) -> tuple[int, ...]:
-        """Shape of a field at ``"nodes"``, ``"interior"`` (nodes off the boundary) or ``"cells"``."""
+        """Shape of a field at ``"nodes"``, ``"interior"`` (off the boundary) or ``"cells"``."""
         extra = {"nodes": 1, "interior": -1, "cells": 0}[choice("at", at, LOCATIONS)]
         return tuple(n + extra for n in self.cells)
 
@@ -81,7 +79,7 @@ class Grid:
     def axes(self, at: str) -> list[Array]:
         """Coordinates along each axis of the places where a field's values sit."""
         choice("at", at, LOCATIONS)
-        out = []
+        out: list[Array] = []
         for (low, high), n, h in zip(self.extent, self.cells, self.spacing, strict=True):
             if at == "cells":
                 out.append(low + h * (np.arange(n) + 0.5))

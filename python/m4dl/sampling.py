@@ -1,22 +1,16 @@
-"""The one loop around the compiled chains: progress, Ctrl-C, recording, checkpoints."""
+"""``sample``: from a posterior and a kernel to draws."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import threading
-import time
-import warnings
 from collections.abc import Mapping
-from types import FrameType
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from . import _core, _validate
+from ._loop import DrawsRecorder, Loop, Recorder
 from ._validate import Array
 from .draws import Draws, Moments
 from .kernels import Kernel
@@ -24,13 +18,6 @@ from .moments import Functional, MomentsRecorder, validate_functionals
 from .posterior import Posterior, check_posterior
 from .provenance import provenance
 from .store import Problem, Store, StoreRecorder
-
-SLICE_SECONDS = 0.15
-"""Wall time between two looks at Ctrl-C and the progress bar; the numbers do not depend on it."""
-SLICE_BYTES = 8 * 2**20
-CHECKPOINT_SECONDS = 10.0
-HOPELESS = 100
-"""So many iterations from the start of a phase without one solve that succeeds are an error."""
 
 
 @overload
@@ -177,7 +164,7 @@ def sample(
         recorder = StoreRecorder(disk, chains, size)
     else:
         recorder = DrawsRecorder(chains, draws, size)
-    loop = _Loop(run, recorder, disk, draws, warmup, thin)
+    loop = Loop(run, recorder, disk, draws, warmup, thin)
     if disk is not None:
         loop.resume(disk, about)
         about = {**disk.provenance, "resumed": disk.resumed} if disk.resumed else disk.provenance
@@ -206,221 +193,3 @@ def _start(start: str | ArrayLike, chains: int, seed: int, white: int) -> Array:
             f"start must have shape ({white},) or ({chains}, {white}), got {given.shape}"
         )
     return np.array(np.broadcast_to(given, (chains, white)))
-
-
-class DrawsRecorder:
-    """Keep every draw in memory."""
-
-    def __init__(self, chains: int, draws: int, size: int) -> None:
-        try:
-            self._theta = np.empty((chains, draws, size))
-        except MemoryError as error:
-            raise MemoryError(f'{error}; use keep="moments", store= or a larger thin=') from error
-        self._log_likelihood = np.empty((chains, draws))
-        self.done = 0
-
-    def add(self, theta: Array, log_likelihood: Array) -> None:
-        """Record draws of shape (chains, n, D) and their log-likelihoods (chains, n)."""
-        stop = self.done + theta.shape[1]
-        self._theta[:, self.done : stop] = theta
-        self._log_likelihood[:, self.done : stop] = log_likelihood
-        self.done = stop
-
-    def close(self) -> None:
-        """Nothing is left to bring to its place."""
-
-    def result(self, **metadata: Any) -> Draws:
-        """Return the draws, trimmed to what is finished."""
-        return Draws(self._theta[:, : self.done], self._log_likelihood[:, : self.done], **metadata)
-
-
-Recorder = DrawsRecorder | StoreRecorder | MomentsRecorder
-
-
-class _Interrupt:
-    """Turn Ctrl-C into a flag: it may not fall between an iteration and its record.
-
-    A second one raises at once.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: Any = None
-
-    def __enter__(self) -> _Interrupt:
-        # handlers live in the main thread alone, and an ignored SIGINT stays ignored
-        if threading.current_thread() is threading.main_thread():
-            previous = signal.getsignal(signal.SIGINT)
-            if callable(previous):
-                self._previous = previous
-                signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            self._previous(number, frame)
-        self.requested = True
-
-    def __exit__(self, *_: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-
-
-class _Loop:
-    """Take a run through warmup and sampling.
-
-    Where it stands is the state of the run, that of the recorder, and three things of its own: the
-    counters at the end of warmup, whether that is over, and the seconds of sampling.
-    """
-
-    def __init__(
-        self, run: Any, recorder: Recorder, disk: Store | None, draws: int, warmup: int, thin: int
-    ) -> None:
-        self.run, self.recorder, self.disk = run, recorder, disk
-        self.draws, self.warmup, self.thin = draws, warmup, thin
-        self.accepted, self.failures = np.zeros(run.chains), np.zeros(run.chains, dtype=np.int64)
-        self.sampling, self.seconds = False, 0.0
-        width = run.chains * run.parameters
-        self._most = max(1, SLICE_BYTES // (8 * width))
-        self._theta = np.empty(self._most * width)
-        self._log_likelihood = np.empty(self._most * run.chains)
-
-    def resume(self, disk: Store, about: dict[str, Any]) -> None:
-        """Go to where the store's last checkpoint stands, if it has one."""
-        assert not isinstance(self.recorder, DrawsRecorder)
-        if saved := disk.load():
-            self.run.restore(saved["run"])
-            self.recorder.restore(saved["recorder"])
-            own = saved["loop"]
-            self.accepted, self.failures = own["accepted"], own["failures"]
-            self.sampling, self.seconds = bool(own["sampling"]), float(own["seconds"])
-        if self.recorder.done > self.draws:
-            raise ValueError(
-                f"the store {disk.path} holds {self.recorder.done} draws per chain, "
-                f"more than draws={self.draws}"
-            )
-        if self.recorder.done < self.draws:
-            if saved:
-                disk.resumed.append(about)
-            if isinstance(self.recorder, StoreRecorder):
-                disk.resize(self.draws)
-            self._checkpoint()  # a store that cannot be written says so before hours of sampling
-
-    def advance_all(self, progress: bool) -> None:
-        """Run to the end, or to Ctrl-C."""
-        run, length, saved = self.run, 1, time.monotonic()
-        with _Interrupt() as interrupt, self._bar(progress) as bar:
-            while self.recorder.done < self.draws and not interrupt.requested:
-                if self.disk and time.monotonic() - saved >= CHECKPOINT_SECONDS:
-                    self._checkpoint()
-                    saved = time.monotonic()
-                self._enter_phase()
-                begin = time.perf_counter()
-                done = self._advance(length)
-                seconds = time.perf_counter() - begin
-                self.seconds += seconds if self.sampling else 0.0
-                length = max(1, min(4 * done, int(done * SLICE_SECONDS / max(seconds, 1e-9))))
-                self._show(bar, done)
-                self._check_solves()
-            if self.recorder.done:
-                self.recorder.close()
-            self._checkpoint()
-        if not self.recorder.done:
-            where = "the store holds a checkpoint" if self.disk else "there is nothing to return"
-            raise KeyboardInterrupt(
-                f"stopped after {run.iteration} iterations, before the first draw: {where}"
-            )
-
-    def report(self) -> dict[str, Any]:
-        """Return the counters of the sampling phase, and warn about failed solves."""
-        iterations = self.run.iteration - self.warmup
-        failures = np.asarray(self.run.failures) - self.failures
-        if failures.any():
-            counts = ", ".join(f"{n} in chain {k}" for k, n in enumerate(failures) if n)
-            warnings.warn(
-                f"of {iterations} solves per chain, some failed and were rejected: {counts}",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-        return {
-            "acceptance": (np.asarray(self.run.accepted) - self.accepted) / iterations,
-            "step_size": np.array(self.run.step_size),
-            "failures": failures,
-            "seconds": self.seconds,
-        }
-
-    def _enter_phase(self) -> None:
-        warming = self.run.iteration < self.warmup
-        if self.run.adapting != warming:
-            self.run.adapting = warming
-        if not warming and not self.sampling:
-            self.sampling = True
-            self.accepted, self.failures = np.array(self.run.accepted), np.array(self.run.failures)
-
-    def _advance(self, length: int) -> int:
-        """Advance by about ``length`` iterations, record what is due; return their number."""
-        run, thin = self.run, self.thin
-        if not self.sampling:
-            length = min(length, self.warmup - run.iteration)
-            run.advance(length, 1, None, None)
-            return length
-        # a slice may be shorter than `thin`: then it ends between two records, or at the next
-        due: int = thin - (run.iteration - self.warmup) % thin
-        if length < due:
-            run.advance(length, 1, None, None)
-            return length
-        count = 1
-        if due == thin:
-            count = min(length // thin, self._most, self.draws - self.recorder.done)
-        shape = (run.chains, count, run.parameters)
-        theta = self._theta[: count * run.chains * run.parameters].reshape(shape)
-        log_likelihood = self._log_likelihood[: count * run.chains].reshape(shape[:2])
-        run.advance(count * due, due, theta, log_likelihood)
-        self.recorder.add(theta, log_likelihood)
-        return count * due
-
-    def _check_solves(self) -> None:
-        run = self.run
-        iterations = run.iteration - (self.warmup if self.sampling else 0)
-        failed = np.asarray(run.failures) - self.failures
-        if self.recorder.done == self.draws and iterations < HOPELESS:
-            # too short for a verdict on the phase: judge the whole run
-            iterations, failed = run.iteration, np.asarray(run.failures)
-        elif iterations < HOPELESS:
-            return
-        if (failed >= iterations).any():
-            chains = ", ".join(str(k) for k in np.flatnonzero(failed >= iterations))
-            raise RuntimeError(
-                f"every one of the {iterations} solves failed in chain(s) {chains}: "
-                "the forward map gives no finite value where the chain proposes"
-            )
-
-    def _checkpoint(self) -> None:
-        if self.disk is None or isinstance(self.recorder, DrawsRecorder):
-            return
-        own = {
-            "accepted": self.accepted,
-            "failures": self.failures,
-            "sampling": np.array(self.sampling),
-            "seconds": np.array(self.seconds),
-        }
-        sections = {"run": self.run.state(), "recorder": self.recorder.state(), "loop": own}
-        self.disk.save(sections)
-
-    def _bar(self, progress: bool) -> Any:
-        scale = self.run.chains
-        return tqdm(
-            total=(self.warmup + self.draws * self.thin) * scale,
-            initial=self.run.iteration * scale,
-            disable=not progress,
-            unit="it",
-            unit_scale=True,
-            mininterval=0.1 if sys.stderr.isatty() else 10.0,
-        )
-
-    def _show(self, bar: Any, iterations: int) -> None:
-        since = self.run.iteration - (self.warmup if self.sampling else 0)
-        rate = float(np.mean(np.asarray(self.run.accepted) - self.accepted)) / since
-        bar.set_description_str("sampling" if self.sampling else "warmup", refresh=False)
-        bar.set_postfix_str(f"acceptance {rate:.2f}", refresh=False)
-        bar.update(iterations * self.run.chains)

@@ -1,0 +1,58 @@
+"""Langevin as in the theory papers: unadjusted, in the coefficients of a series prior.
+
+theta' = theta + delta grad log pi(theta) + sqrt(2 delta) w for theta_k = s_k xi_k is ULA in white
+space with the metric diag(s_k^-2) (Nickl, Wang, J. Eur. Math. Soc. 2024). Its bias: on a Gaussian
+of precision H the stationary covariance is H^-1 (1 - delta H/2)^-1 instead of H^-1.
+"""
+
+import numpy as np
+
+import m4dl
+
+GRID = m4dl.Grid((24, 24))
+SIGMA, MODES = 0.05, 12
+
+
+def build():
+    rng = np.random.default_rng(3)
+    points = rng.uniform(size=(300, 2))
+    model = m4dl.Schrodinger(GRID, points, at="interior")
+    prior = m4dl.SeriesPrior(GRID, modes=MODES, alpha=2.0, std=1.0, mean=1.0, at="interior")
+    data = model(prior.draw(1, seed=5)[0]) + SIGMA * rng.standard_normal(300)
+    return m4dl.Posterior(model, prior, data=data, noise=m4dl.GaussianNoise(SIGMA))
+
+
+def precision(posterior):
+    """Return the mode and the Gauss-Newton precision there, both in the coefficients theta_k."""
+    s, xi, eye = posterior.prior.mode_std, np.zeros(MODES), np.eye(MODES)
+    for _ in range(10):
+        hessian = eye + posterior.gauss_newton(np.tile(xi, (MODES, 1)), eye)
+        xi = xi - np.linalg.solve(hessian, posterior.gradient(xi)[1] + xi)
+    return xi * s, hessian / np.outer(s, s)
+
+
+def coefficients(draws, prior):
+    """Recover theta_k = <theta - mean, e_k> for every draw: the sines are orthonormal."""
+    e = (prior.push(np.eye(MODES)) - prior.mean) / prior.mode_std[:, None]
+    return (draws.theta - prior.mean) @ e.T * np.prod(GRID.spacing)
+
+
+def main():
+    posterior = build()
+    prior = posterior.prior
+    mode, h = precision(posterior)
+    values, vectors = np.linalg.eigh(h)
+    delta = 1.0 / values[-1]
+    metric = m4dl.DiagonalMetric(prior.mode_std**-2.0)
+    options = dict(draws=4000, warmup=1000, thin=2, chains=8, seed=1, start=mode / prior.mode_std)
+    results = {}
+    for name, kernel in (
+        ("ula", m4dl.ULA(delta, metric=metric)),
+        ("mala", m4dl.MALA(delta, metric=metric)),
+    ):
+        draws = m4dl.sample(posterior, kernel, **options)
+        along = coefficients(draws, prior) @ vectors
+        results[name] = along.std(axis=(0, 1)) * np.sqrt(values)
+        print(name, results[name], draws.rhat().max(), draws.ess().min(), draws.acceptance.mean())
+    print(delta, delta*values, (1 - delta * values / 2) ** -0.5)
+main()

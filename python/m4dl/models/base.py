@@ -1,0 +1,88 @@
+"""What all forward maps G: theta -> y share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._validate import Array, array, integer
+from ..meshes import Mesh
+
+
+class Model:
+    """What all models share.
+
+    Attributes
+    ----------
+    parameters : int
+        D, the size of theta.
+    outputs : int
+        m, the size of y.
+    has_pull, has_push : bool
+        Whether the model has an adjoint derivative (a gradient) and a tangent.
+    domain, at
+        Where theta lives: a mesh and a location on it, or None.
+    """
+
+    def __init__(self, core: Any, domain: Mesh | None = None, at: str | None = None):
+        self.core = core
+        self.domain = domain
+        self.at = at
+        self.parameters: int = core.parameters
+        self.outputs: int = core.outputs
+        self.has_pull: bool = core.has_pull
+        self.has_push: bool = core.has_push
+
+    def forward(self, theta: ArrayLike, threads: int = 0) -> Array:
+        """Return y = G(theta).
+
+        Parameters
+        ----------
+        theta : array_like, (..., D)
+        threads : int
+            Threads to spread the rows over; 0 means as many as OpenMP would use.
+
+        Returns
+        -------
+        (..., m); a row whose solve failed is NaN.
+        """
+        rows, shape = self._rows("theta", theta, self.parameters)
+        out = self.core.forward(rows, integer("threads", threads, 0))
+        return np.asarray(out).reshape(*shape, self.outputs)
+
+    __call__ = forward
+
+    def pull(self, theta: ArrayLike, sensitivity: ArrayLike, threads: int = 0) -> Array:
+        """Return G'(theta)* w for w = ``sensitivity`` (..., m): shape (..., D)."""
+        return self._derivative("pull", theta, "sensitivity", sensitivity, threads)
+
+    def push(self, theta: ArrayLike, tangent: ArrayLike, threads: int = 0) -> Array:
+        """Return G'(theta) h for h = ``tangent`` (..., D): shape (..., m)."""
+        return self._derivative("push", theta, "tangent", tangent, threads)
+
+    def _derivative(
+        self, kind: str, theta: ArrayLike, name: str, direction: ArrayLike, threads: int
+    ) -> Array:
+        sizes = (self.outputs, self.parameters)
+        size_in, size_out = sizes if kind == "pull" else sizes[::-1]
+        x, shape = self._rows("theta", theta, self.parameters)
+        d, other = self._rows(name, direction, size_in)
+        if shape != other:
+            raise ValueError(
+                f"theta and {name} must have the same batch shape, got {shape}, {other}"
+            )
+        out = getattr(self.core, kind)(x, d, integer("threads", threads, 0))
+        return np.asarray(out).reshape(*shape, size_out)
+
+    @staticmethod
+    def _rows(name: str, value: ArrayLike, size: int) -> tuple[Array, tuple[int, ...]]:
+        x = array(name, value)
+        if x.ndim == 0 or x.shape[-1] != size:
+            raise ValueError(f"{name} must have shape (..., {size}), got {x.shape}")
+        return x.reshape(-1, size), x.shape[:-1]
+
+    def __repr__(self) -> str:
+        where = f" on {self.domain}" if self.domain is not None else ""
+        return f"{type(self).__name__}({self.parameters} parameters, {self.outputs} outputs{where})"

@@ -1,0 +1,35 @@
+"""Options that several models take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._validate import Array, array, choice, number
+from ..meshes import Mesh
+
+Nodal = float | ArrayLike | Callable[[Array], ArrayLike]
+LINKS = ("exp", "identity", "softplus")
+
+
+def nodal(name: str, value: Nodal, mesh: Mesh) -> Array:
+    """A number, an array of nodal values or a function of the coordinates, as nodal values."""
+    x = mesh.coordinates("nodes")
+    if callable(value):
+        value = value(x)
+    if np.ndim(value) == 0:
+        return np.full(len(x), number(name, value))
+    return array(name, value, (len(x),))
+
+
+def check_link(link: str, floor: float) -> tuple[str, float]:
+    """Return the name and the lower bound of a link function, checked."""
+    choice("link", link, LINKS)
+    out = number("floor", floor)
+    if out < 0:
+        raise ValueError(f"floor must not be negative, got {out}")
+    if out > 0 and link == "identity":
+        raise ValueError(f"floor has no meaning for link='identity', got {out}")
+    return link, out

@@ -1,0 +1,66 @@
+"""Steady Schroedinger equation."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._validate import choice
+from ..meshes import Grid, Mesh, check_mesh, check_points
+from .base import Model
+from .options import Nodal, check_link, nodal
+
+
+class Schrodinger(Model):
+    """Steady Schroedinger equation, observed at points.
+
+    (1/2) Lap u - f u = 0 in O, u = g > 0 on the boundary, f = link(theta); y_i = u(x_i).
+    On a Grid by differences of second order (2 d + 1 points), on triangles by P1 elements with a
+    lumped potential term.
+
+    Parameters
+    ----------
+    mesh : Grid or TriangleMesh
+    points : array_like, (m, d)
+        Observation points; u is interpolated linearly.
+    boundary : float, array_like or callable
+        g: a number, values at all nodes (D_nodes,), or a function of coordinates (n, d) -> (n,).
+    at : {"nodes", "interior"}
+        Where theta lives. On a grid the values at boundary nodes never enter the equation;
+        ``"interior"`` leaves them out.
+    link : {"exp", "identity", "softplus"}
+        f = floor + exp(theta), theta, or floor + log(1 + exp(theta)).
+    floor : float
+        Lower bound f_min of the potential for the exp and softplus links.
+
+    Source
+    ------
+    R. Nickl, Bernstein-von Mises theorems for statistical inverse problems I: Schroedinger
+    equation, J. Eur. Math. Soc. 22 (2020), sec. 2.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        points: ArrayLike,
+        boundary: Nodal = 1.0,
+        *,
+        at: str = "nodes",
+        link: str = "exp",
+        floor: float = 0.0,
+    ):
+        mesh = check_mesh("mesh", mesh)
+        x = check_points(mesh, points)
+        g = nodal("boundary", boundary, mesh)
+        options = check_link(link, floor)
+        if isinstance(mesh, Grid):
+            choice("at", at, ("nodes", "interior"))
+            if min(mesh.cells) < 2:
+                raise ValueError(
+                    f"grid must have at least 2 cells along each axis, got {mesh.cells}"
+                )
+            core = _core.schrodinger_grid(mesh.core, x, g, at == "nodes", *options)
+        else:
+            choice("at", at, ("nodes",))
+            core = _core.schrodinger_triangles(mesh.core, x, g, *options)
+        super().__init__(core, mesh, at)

@@ -1,0 +1,10 @@
+"""Priors as maps of white noise: theta = T(xi), xi ~ N(0, I). One prior, one file."""
+
+from .base import Prior
+from .gaussian import GaussianPrior
+from .matern import MaternPrior
+from .rescaling import rescale_for
+from .series import SeriesPrior
+from .sparse import SparsePrior
+
+__all__ = ["GaussianPrior", "MaternPrior", "Prior", "SeriesPrior", "SparsePrior", "rescale_for"]

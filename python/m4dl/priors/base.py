@@ -1,0 +1,101 @@
+"""What all priors share: maps of white noise, theta = T(xi), xi ~ N(0, I)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._validate import Array, array, integer, number
+from ..meshes import Mesh
+
+MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]
+
+
+class Prior:
+    """What all priors share.
+
+    Attributes
+    ----------
+    white : int
+        W, the size of xi.
+    parameters : int
+        D, the size of theta.
+    mean : ndarray, (D,)
+    domain, at
+        Where theta lives: a mesh and a location on it, or None.
+    """
+
+    def __init__(self, core: Any, mean: Array, domain: Mesh | None = None, at: str | None = None):
+        self.core = core
+        self.mean = mean
+        self.domain = domain
+        self.at = at
+        self.white: int = core.white
+        self.parameters: int = core.parameters
+
+    def push(self, xi: ArrayLike) -> Array:
+        """Return theta = T(xi) for white noise xi (..., W): shape (..., D)."""
+        x = self._rows("xi", xi, self.white)
+        return np.asarray(self.core.push(x.reshape(-1, self.white))).reshape(
+            *x.shape[:-1], self.parameters
+        )
+
+    def pull(self, xi: ArrayLike, dtheta: ArrayLike) -> Array:
+        """Return T'(xi)* dtheta, (..., W): the adjoint of the derivative."""
+        return self._derivative(self.core.pull, xi, "dtheta", dtheta, self.parameters, self.white)
+
+    def tangent(self, xi: ArrayLike, dxi: ArrayLike) -> Array:
+        """Return T'(xi) dxi, (..., D)."""
+        return self._derivative(self.core.tangent, xi, "dxi", dxi, self.white, self.parameters)
+
+    def draw(self, count: int, seed: int) -> Array:
+        """Return ``count`` independent draws of theta, (count, D)."""
+        xi = _core.initial_white_noise(
+            integer("seed", seed, 0), integer("count", count, 1), self.white
+        )
+        return self.push(xi)
+
+    def marginal_std(self) -> Array:
+        """Return the exact pointwise standard deviation of theta, (D,). Costs D solves."""
+        size, chunk = self.parameters, 256
+        out = np.empty(size)
+        for first in range(0, size, chunk):
+            rows = np.eye(min(chunk, size - first), size, k=first)
+            white = self.pull(np.zeros((len(rows), self.white)), rows)
+            out[first : first + chunk] = np.sqrt((white**2).sum(axis=1))
+        return out
+
+    def _derivative(
+        self, apply: Any, xi: ArrayLike, name: str, direction: ArrayLike, size: int, out: int
+    ) -> Array:
+        x, d = self._rows("xi", xi, self.white), self._rows(name, direction, size)
+        if x.shape[:-1] != d.shape[:-1]:
+            raise ValueError(
+                f"xi and {name} must have the same batch shape, got {x.shape[:-1]}, {d.shape[:-1]}"
+            )
+        rows = apply(x.reshape(-1, self.white), d.reshape(-1, size))
+        return np.asarray(rows).reshape(*x.shape[:-1], out)
+
+    @staticmethod
+    def _rows(name: str, value: ArrayLike, size: int) -> Array:
+        x = array(name, value)
+        if x.ndim == 0 or x.shape[-1] != size:
+            raise ValueError(f"{name} must have shape (..., {size}), got {x.shape}")
+        return x
+
+    def __repr__(self) -> str:
+        where = f" on {self.domain} at {self.at}" if self.domain is not None else ""
+        return f"{type(self).__name__}({self.parameters} parameters{where})"
+
+
+def mean_field(mean: MeanLike, mesh: Mesh, at: str, size: int) -> Array:
+    """Return a number, values or a function of the coordinates as values (D,)."""
+    if callable(mean):
+        mean = mean(mesh.coordinates(at))
+    if np.ndim(mean) == 0:
+        return np.full(size, number("mean", mean))
+    return array("mean", mean, (size,))

@@ -1,0 +1,64 @@
+"""N(mean, cov) with a dense or diagonal covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._validate import Array, array
+from ..meshes import Mesh
+from .base import Prior
+
+
+class GaussianPrior(Prior):
+    """N(mean, cov) with a dense or diagonal covariance.
+
+    Parameters
+    ----------
+    mean : float or array_like, (D,)
+    cov : float or array_like, (D,) or (D, D)
+        The same variance for all, variances, or a positive definite matrix.
+    domain, at : optional
+        Where theta lives, for plots.
+    """
+
+    def __init__(
+        self,
+        mean: float | ArrayLike,
+        cov: float | ArrayLike,
+        *,
+        domain: Mesh | None = None,
+        at: str | None = None,
+    ):
+        m, c = array("mean", mean), array("cov", cov)
+        if m.ndim > 1 or c.ndim > 2:
+            raise ValueError(
+                f"mean must have shape (D,) and cov (D,) or (D, D), got {m.shape} and {c.shape}"
+            )
+        if m.ndim == 0 and c.ndim == 0:
+            raise ValueError("mean or cov must be an array, to say how many parameters there are")
+        size = m.size if m.ndim else len(c)
+        if c.ndim and c.shape != (size,) * c.ndim:
+            raise ValueError(f"cov must have shape {(size,) * c.ndim}, got {c.shape}")
+        m = np.broadcast_to(m, (size,)).copy()
+        if c.ndim == 2:
+            super().__init__(_core.dense_prior(m, _cholesky(c)), m, domain, at)
+        else:
+            if not (c > 0).all():
+                raise ValueError(f"cov must be positive, got {c[c <= 0].flat[0]}")
+            std = np.broadcast_to(np.sqrt(c), (size,)).copy()
+            super().__init__(_core.diagonal_prior(m, std), m, domain, at)
+
+
+def _cholesky(cov: Array) -> Array:
+    gap = np.abs(cov - cov.T).max()
+    if gap > 1e-10 * np.abs(cov).max():
+        raise ValueError(f"cov must be symmetric, got an asymmetry of {gap:g}")
+    try:
+        return np.ascontiguousarray(np.linalg.cholesky(cov))
+    except np.linalg.LinAlgError as error:
+        lowest = np.linalg.eigvalsh(cov)[0]
+        raise ValueError(
+            f"cov must be positive definite, its smallest eigenvalue is {lowest:g}"
+        ) from error

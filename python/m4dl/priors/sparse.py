@@ -1,0 +1,73 @@
+"""theta = mean + A^{-1} D xi from a sparse factor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+from .. import _core
+from .._sparse import symmetric_lower, triplets
+from .._validate import Array, array
+from ..meshes import Mesh
+from .base import Prior
+
+
+class SparsePrior(Prior):
+    """theta = mean + A^{-1} D xi from a sparse factor of one's own.
+
+    Parameters
+    ----------
+    A : sparse matrix (n, n)
+        Symmetric positive definite.
+    D : sparse matrix (n, W), optional
+        Default the identity.
+    mean : float or array_like, (n,)
+    coordinates : array_like, (n, d), optional
+        Positions of the unknowns; they help the fill-reducing ordering.
+    domain, at : optional
+        Where theta lives, for plots.
+    """
+
+    def __init__(
+        self,
+        A: Any,
+        D: Any = None,
+        *,
+        mean: float | ArrayLike = 0.0,
+        coordinates: ArrayLike | None = None,
+        domain: Mesh | None = None,
+        at: str | None = None,
+    ):
+        if not sparse.issparse(A) or A.shape[0] != A.shape[1]:
+            raise TypeError(f"A must be a square sparse matrix, got {type(A).__name__}")
+        n = A.shape[0]
+        m = (
+            np.broadcast_to(array("mean", mean), (n,))
+            if np.ndim(mean) == 0
+            else array("mean", mean, (n,))
+        )
+        x = (
+            np.zeros((0, 0))
+            if coordinates is None
+            else array("coordinates", coordinates, (n, None))
+        )
+        core = sparse_core(
+            A, sparse.eye_array(n) if D is None else D, np.ones(n), 0, np.ones(n), m, x
+        )
+        super().__init__(core, np.array(m), domain, at)
+
+
+def sparse_core(
+    A: Any, D: Any, mass: Array, repeats: int, scale: Array, mean: Array, x: Array
+) -> Any:
+    """Compile theta = mean + scale (A^{-1} diag(mass))^repeats B xi; without D, B = L^{-T}."""
+    n = mean.size
+    a = symmetric_lower("A", A, n)
+    d = triplets("D", sparse.coo_array((n, 0)) if D is None else D, (n, None))
+    return _core.sparse_prior(
+        a.row, a.column, a.value, x, d.shape[1], d.row, d.column, d.value,
+        mass, int(repeats), scale, mean,
+    )  # fmt: skip

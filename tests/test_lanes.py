@@ -1,0 +1,260 @@
+"""A chain's draws depend on the seed and its index alone, bit for bit.
+
+Not on how many chains there are, on the threads, on a neighbour that fails, on how the run is cut
+into pieces, nor on the processor's instruction set.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import m4dl
+import numpy as np
+import pytest
+
+from catalogue import KERNELS, MODELS, PRIORS
+from problems import Array, Bent
+from rows import KernelRow, ModelRow, PriorRow, posterior_of, posterior_over
+
+ARRAYS = ("theta", "log_likelihood", "acceptance", "step_size", "failures")
+
+
+def sample(posterior: m4dl.Posterior, kernel: Any, chains: int, threads: int) -> m4dl.Draws:
+    return m4dl.sample(
+        posterior,
+        kernel,
+        draws=12,
+        warmup=20,
+        chains=chains,
+        seed=7,
+        threads=threads,
+        progress=False,
+    )
+
+
+def check_chains(posterior: m4dl.Posterior, kernel: Any) -> None:
+    """3, 8 and 11 chains (part of a block, a block, two blocks) on 1 and 2 threads."""
+    few = sample(posterior, kernel, 3, 1)
+    for chains in (8, 11):
+        for threads in (1, 2):
+            many = sample(posterior, kernel, chains, threads)
+            for name in ARRAYS:
+                np.testing.assert_array_equal(
+                    getattr(many, name)[:3], getattr(few, name), err_msg=f"{name}, {chains} chains"
+                )
+    moved = few.theta[:, -1] != few.theta[:, 0]
+    assert moved.any(axis=1).all()
+
+
+@pytest.mark.parametrize("row", MODELS, ids=str)
+def test_models(row: ModelRow) -> None:
+    check_chains(posterior_of(row), m4dl.MALA(step_size=0.01))
+
+
+@pytest.mark.parametrize("row", PRIORS, ids=str)
+def test_priors(row: PriorRow) -> None:
+    check_chains(posterior_over(row.build()), m4dl.MALA(step_size=0.01))
+
+
+@pytest.mark.parametrize("row", KERNELS, ids=str)
+def test_kernels(row: KernelRow) -> None:
+    posterior = posterior_of(MODELS[0])
+    check_chains(posterior, row.kernel(posterior.white))
+
+
+@pytest.mark.parametrize("row", MODELS, ids=str)
+def test_batches(row: ModelRow) -> None:
+    """Rows of a batch are lanes too: each result is that of the row alone."""
+    model = row.build()
+    theta = row.thetas(model, 11)
+    w = np.random.default_rng(1).standard_normal((11, model.outputs))
+    for threads in (1, 2):
+        y, pulled = model.forward(theta, threads), model.pull(theta, w, threads)
+        for k in (0, 7, 10):
+            np.testing.assert_array_equal(y[k], model(theta[k]))
+            np.testing.assert_array_equal(pulled[k], model.pull(theta[k], w[k]))
+
+
+def fragile() -> m4dl.Posterior:
+    """Darcy with f = theta: where cells turn negative the matrix is not positive definite."""
+    mesh = m4dl.Grid((4, 4))
+    model = m4dl.Darcy(mesh, [[0.3, 0.6], [0.7, 0.2]], 1.0, at="cells", link="identity")
+    prior = m4dl.GaussianPrior(2.0, np.full(16, 0.16))
+    return m4dl.Posterior(model, prior, data=[0.04, 0.04], noise=m4dl.GaussianNoise(0.02))
+
+
+def fragile_python() -> m4dl.Posterior:
+    """A Python model that returns NaN far from the prior's mean."""
+    bent = Bent()
+
+    def forward(theta: Array) -> Array:
+        return np.where(theta[:, :1] < -3.3, np.nan, bent.forward(theta))
+
+    model = m4dl.PythonModel(forward, bent.gradient, parameters=2, outputs=3, batched=True)
+    prior = m4dl.GaussianPrior(2.0, np.ones(2))
+    return m4dl.Posterior(model, prior, data=np.ones(3), noise=m4dl.GaussianNoise(5.0))
+
+
+@pytest.mark.parametrize("build", [fragile, fragile_python])
+@pytest.mark.parametrize("row", KERNELS, ids=str)
+def test_a_failing_chain_disturbs_no_other(row: KernelRow, build: Any) -> None:
+    """Chain 2 starts where solves fail, or at the mean like its neighbours."""
+    posterior = build()
+    kernel = row.kernel(posterior.white)
+    outputs = []
+    for place in (-4.95, 0.0):
+        start = np.zeros((8, posterior.white))
+        start[2] = place
+        outputs.append(
+            m4dl.sample(
+                posterior,
+                kernel,
+                draws=40,
+                chains=8,
+                seed=3,
+                start=start,
+                threads=1,
+                progress=False,
+            )
+        )
+    bad, good = outputs
+    assert bad.failures[2] > 0
+    assert (np.delete(bad.failures, 2) == 0).all()
+    rest = np.arange(8) != 2
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(bad, name)[rest], getattr(good, name)[rest])
+    # the failing chain itself stayed where solves succeed
+    assert np.isfinite(bad.theta).all()
+    assert np.isfinite(bad.log_likelihood).all()
+    np.testing.assert_allclose(
+        bad.log_likelihood[2], posterior.log_likelihood(bad.theta[2]), rtol=1e-10
+    )
+
+
+def advance(run: Any, iterations: int, thin: int = 1) -> tuple[Array, Array]:
+    theta = np.empty((run.chains, iterations // thin, run.parameters))
+    log_likelihood = np.empty(theta.shape[:2])
+    run.advance(iterations, thin, theta, log_likelihood)
+    return theta, log_likelihood
+
+
+def start(row: KernelRow, seed: int = 5, threads: int = 1) -> Any:
+    posterior = posterior_of(MODELS[0])
+    xi0 = 0.1 * np.random.default_rng(seed).standard_normal((11, posterior.white))
+    return row.kernel(posterior.white).start(posterior.core, 11, seed, xi0, threads)
+
+
+@pytest.mark.parametrize("adapting", [True, False])
+@pytest.mark.parametrize("row", KERNELS, ids=str)
+def test_pieces(row: KernelRow, adapting: bool) -> None:
+    """advance(a) and advance(b) are advance(a + b); thinning keeps every second of the same."""
+    whole, cut, thinned = start(row), start(row), start(row, threads=2)
+    for run in (whole, cut, thinned):
+        run.adapting = adapting
+    theta, log_likelihood = advance(whole, 20)
+    pieces = [advance(cut, n) for n in (1, 6, 13)]
+    np.testing.assert_array_equal(np.concatenate([p[0] for p in pieces], axis=1), theta)
+    np.testing.assert_array_equal(np.concatenate([p[1] for p in pieces], axis=1), log_likelihood)
+    np.testing.assert_array_equal(advance(thinned, 20, 2)[0], theta[:, 1::2])
+    for run in (cut, thinned):
+        assert run.iteration == whole.iteration == 20
+        for name in ("accepted", "failures", "step_size"):
+            np.testing.assert_array_equal(getattr(run, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("after", [9, 30])
+@pytest.mark.parametrize("row", KERNELS, ids=str)
+def test_a_restored_run_goes_on(row: KernelRow, after: int) -> None:
+    """From a state within warmup and from one after it; started elsewhere, on other threads."""
+
+    def go_on(run: Any) -> list[Array]:
+        out = []
+        if run.iteration < 25:
+            run.adapting = True
+            out += advance(run, 25 - run.iteration)
+        run.adapting = False
+        out += advance(run, 55 - run.iteration)
+        return [*out, run.accepted, run.failures, run.step_size]
+
+    first = start(row)
+    first.adapting = True
+    first.advance(min(after, 25))
+    if after > 25:
+        first.adapting = False
+        first.advance(after - 25)
+    state = first.state()
+    second = start(row, threads=2)
+    second.advance(3)
+    second.restore(state)
+    assert second.iteration == after
+    assert second.adapting == first.adapting
+    for a, b in zip(go_on(first), go_on(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+SCRIPT = """
+import hashlib, os, sys
+import numpy as np
+import m4dl
+
+def digest(threads):
+    mesh = m4dl.Grid((12, 12))
+    x = np.random.default_rng(1).uniform(size=(20, 2))
+    pairs = [
+        (m4dl.Schrodinger(mesh, x), m4dl.MaternPrior(mesh, length=0.3)),
+        (m4dl.Darcy(mesh, x, 5.0, blocks=(3, 4)), m4dl.GaussianPrior(np.zeros(12), 1.0)),
+    ]
+    out = hashlib.sha256()
+    for model, prior in pairs:
+        y = model(prior.draw(1, 3)[0])
+        post = m4dl.Posterior(model, prior, data=y, noise=m4dl.GaussianNoise(0.05))
+        for kernel in (m4dl.MALA(step_size=0.02), m4dl.PCN(), m4dl.ULA(step_size=0.001)):
+            draws = m4dl.sample(post, kernel, draws=20, warmup=20, chains=11, seed=4,
+                                threads=threads, progress=False)
+            out.update(draws.theta.tobytes() + draws.log_likelihood.tobytes())
+    return out.hexdigest()
+"""
+
+
+def script(tail: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT + tail],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_instruction_sets_agree() -> None:
+    tail = "print(m4dl.build_info()['isa'], digest(2))"
+    outputs = {}
+    for isa in ("baseline", "avx2", "avx512"):
+        name, value = script(tail, M4DL_ISA=isa).split()
+        outputs[name] = value
+    assert "baseline" in outputs  # narrower ones than the processor's can always be asked for
+    assert len(set(outputs.values())) == 1, outputs
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_child_samples_on_one_thread() -> None:
+    """OpenMP's pool does not survive a fork: a child that used it would hang until the timeout."""
+    tail = """
+before = digest(2)
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(write, f"{m4dl.build_info()['threads']} {digest(2)}".encode())
+    os._exit(0)
+os.close(write)
+threads, after = os.fdopen(read).read().split()
+assert os.waitpid(child, 0)[1] == 0
+print(threads, after == before == digest(2))
+"""
+    assert script(tail).split() == ["1", "True"]
