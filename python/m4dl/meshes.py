@@ -82,9 +82,9 @@ class Grid:
         out: list[Array] = []
         for (low, high), n, h in zip(self.extent, self.cells, self.spacing, strict=True):
             if at == "cells":
-                out.append(low + h * (np.arange(n) + 0.5))
+                out.append(low + h * np.arange(0.5, n, dtype=np.float64))
             else:
-                nodes = np.linspace(low, high, n + 1)
+                nodes: Array = np.linspace(low, high, n + 1, dtype=np.float64)
                 out.append(nodes if at == "nodes" else nodes[1:-1])
         return out
 
