@@ -10,15 +10,16 @@ import hashlib
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import bench_schrodinger_mala as schrodinger
 import m4dl
 import numpy as np
 import reference_numpy as reference
-from harness import Contender, clocked, rates
+from harness import CHAINS, Contender, clocked, rates, times
 
-CHAINS, DRAWS = 8, 30
+DRAWS = 30
 
 
 class Worker:
@@ -40,10 +41,10 @@ class Worker:
         assert answer, "the worker ended early; its error is above"
         return answer
 
-    def advance(self, count: int) -> float:
+    def advance(self, iterations: int) -> float:
         """Seconds that so many iterations take."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.write(f"{iterations}\n")
         self._process.stdin.flush()
         return float(self._answer())
 
@@ -68,21 +69,22 @@ def serve() -> None:
 
 
 def test_isa_mala(race: Any, table: Any) -> None:
-    workers = [Worker(isa) for isa in ("baseline", "avx2", "avx512")]
-    # A processor that lacks one falls back to the next, which is there already.
-    distinct = {worker.isa: worker for worker in workers}
-    contenders = [Contender(isa, worker.advance, CHAINS) for isa, worker in distinct.items()]
-    race(*contenders)
-    for worker in workers:
-        worker.close()
-    slowest = contenders[0]
+    with ExitStack() as stack:
+        workers = [Worker(isa) for isa in ("baseline", "avx2", "avx512")]
+        for worker in workers:
+            stack.callback(worker.close)
+        # A processor that lacks one falls back to the next, which is there already.
+        distinct = {worker.isa: worker for worker in workers}
+        contenders = [Contender(isa, worker.advance, CHAINS) for isa, worker in distinct.items()]
+        race(*contenders)
+    baseline = contenders[0]
     table(
         "Schroedinger, 64 x 64: MALA by instruction set",
         [
             {
                 "M4DL_ISA": contender.name,
                 **rates(contender),
-                "baseline takes": slowest.over_with_range(contender) + " times as long",
+                "baseline takes": times(baseline.over(contender)) + " times as long",
                 "sha256 of the first draws": distinct[contender.name].digest[:12],
             }
             for contender in contenders

@@ -13,10 +13,6 @@ from typing import Any
 
 import pytest
 
-# One core for everybody. These are read when NumPy loads its BLAS, which is later than this.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-
 BLOCK_SECONDS = 0.2
 ROUNDS = 9
 TABLES: dict[str, list[dict[str, str]]] = {}
@@ -25,6 +21,9 @@ TABLES: dict[str, list[dict[str, str]]] = {}
 @pytest.fixture
 def race(benchmark: Any) -> Callable[..., None]:
     """Time contenders in turns; their ``seconds`` hold the result."""
+    # Not set here: a plugin may have loaded NumPy, and with it a BLAS, before this file is read.
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        pytest.fail("one core for everybody: set OMP_NUM_THREADS=1 before pytest starts")
 
     def run(*contenders: Any, seconds: float = BLOCK_SECONDS, rounds: int = ROUNDS) -> None:
         counts = [contender.iterations_in(seconds) for contender in contenders]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import quantiles
+from itertools import count
+from statistics import median, quantiles
 from typing import Any
 
 import m4dl
@@ -20,9 +21,9 @@ CHAINS = 8
 def clocked(advance: Callable[[int], object]) -> Callable[[int], float]:
     """Let ``advance`` return the seconds it took."""
 
-    def timed(count: int) -> float:
+    def timed(iterations: int) -> float:
         start = time.perf_counter()
-        advance(count)
+        advance(iterations)
         return time.perf_counter() - start
 
     return timed
@@ -47,26 +48,22 @@ class Contender:
 
     def iterations_in(self, seconds: float) -> int:
         """About how many iterations take so long; at least one."""
-        count, took = 1, self.advance(1)
+        iterations, took = 1, self.advance(1)
         while took < 0.2 * seconds:
-            count *= 2
-            took = self.advance(count)
-        return max(1, round(count * seconds / took))
+            iterations *= 2
+            took = self.advance(iterations)
+        return max(1, round(iterations * seconds / took))
 
     @property
-    def best(self) -> float:
-        """Seconds per step in the block that was disturbed least."""
-        return min(self.seconds)
+    def cost(self) -> float:
+        """Seconds per step, the median of the blocks."""
+        return median(self.seconds)
 
-    def over(self, other: Contender) -> float:
-        """Seconds per step as a multiple of another's, best blocks compared."""
-        return self.best / other.best
-
-    def over_with_range(self, other: Contender) -> str:
-        """The same, with the quartiles of the ratio over the rounds."""
+    def over(self, other: Contender) -> tuple[float, float, float]:
+        """Cost as a multiple of another's, round by round: lower quartile, median, upper one."""
         ratios = [a / b for a, b in zip(self.seconds, other.seconds, strict=True)]
-        low, _, high = quantiles(ratios, n=4)
-        return f"{self.over(other):.2f} ({low:.2f} to {high:.2f})"
+        low, middle, high = quantiles(ratios, n=4)
+        return low, middle, high
 
 
 def m4dl_chains(name: str, posterior: m4dl.Posterior, kernel: Any, start: Array) -> Contender:
@@ -77,19 +74,19 @@ def m4dl_chains(name: str, posterior: m4dl.Posterior, kernel: Any, start: Array)
     rows = np.array(np.broadcast_to(start, (CHAINS, posterior.white)))
     run = kernel.start(posterior.core, CHAINS, 1, rows, 1)
 
-    def advance(count: int) -> None:
-        run.advance(count, 1, None, np.empty((CHAINS, count)))
+    def advance(iterations: int) -> None:
+        run.advance(iterations, 1, None, np.empty((CHAINS, iterations)))
 
     return Contender(name, clocked(advance), CHAINS)
 
 
 def by_hand(name: str, chain: Any, target: Any, start: Array, step: float) -> Contender:
     """One chain of ``reference_numpy``; each block goes on where the last one ended."""
-    state = start
+    state, seeds = start, count()
 
-    def advance(count: int) -> float:
+    def advance(iterations: int) -> float:
         nonlocal state
-        result = chain(target, state, step, count, seed=count)
+        result = chain(target, state, step, iterations, seed=next(seeds))
         state = result.state
         return float(result.seconds)
 
@@ -98,13 +95,19 @@ def by_hand(name: str, chain: Any, target: Any, start: Array, step: float) -> Co
 
 def rates(contender: Contender) -> dict[str, str]:
     """The columns every chain is shown with."""
-    all_chains = 1.0 / contender.best
+    all_chains = 1.0 / contender.cost
     return {
         "chains": str(contender.steps),
-        "ms per step": f"{1e3 * contender.best:.4g}",
+        "ms per step": f"{1e3 * contender.cost:.4g}",
         "steps/s of each chain": f"{all_chains / contender.steps:,.0f}",
         "steps/s of all chains": f"{all_chains:,.0f}",
     }
+
+
+def times(ratio: tuple[float, float, float]) -> str:
+    """A ratio, with its quartiles."""
+    low, middle, high = ratio
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def verdict(value: float, least: float) -> str:

@@ -59,7 +59,7 @@ def version(package: str) -> str:
 def setting() -> dict[str, str]:
     """The machine, the build and the versions."""
     build = m4dl.build_info()
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     cores = os.cpu_count() or 0
     packages = ("numpy", "scipy", "scikit-sparse", "pytest-benchmark")
     return {

@@ -1,15 +1,15 @@
 """A heated aluminium rod: flux and convection coefficient from fifteen thermocouples.
 
 k u'' = 2 (a + b)/(a b) h (u - u_amb), k u'(0) = Phi, k u'(L) = h (u_amb - u(L)). The unknown
-c = (Phi, h) enters linearly, A(c) = A_0 + h A_h, b(c) = Phi b_Phi: an AffineElliptic. Data and answer: R. C. Smith, Uncertainty Quantification (SIAM 2013), table 3.2.
+c = (Phi, h) enters linearly, A(c) = A_0 + h A_h, b(c) = Phi b_Phi: a case for AffineElliptic.
+Data and published answer: R. C. Smith, Uncertainty Quantification (SIAM 2013), table 3.2.
 """
 
 from pathlib import Path
 
+import m4dl
 import numpy as np
 from scipy import sparse
-
-import m4dl
 
 A = B = 0.95  # cross section, cm
 LENGTH, K, AMBIENT, SIGMA = 70.0, 2.37, 21.29, 0.2504  # cm, W/(cm C), C, C
@@ -48,7 +48,7 @@ def exact(theta, x):
     return AMBIENT + c * np.exp(-g * x) + (flux / (K * g) + c) * np.exp(g * x)
 
 
-def main():
+def main() -> dict[str, float]:
     posterior, x = build()
     draws = m4dl.sample(posterior, m4dl.PCN(0.05), draws=20_000, warmup=2000, chains=8, seed=1)
     error = np.abs(posterior.model(draws.mean()) - exact(draws.mean(), x)).max()

@@ -5,9 +5,8 @@ thesis, Toronto 1974; D. Bates, D. Watts, Nonlinear Regression Analysis, Wiley 1
 there: V = 212.7 (6.95), K = 0.0641 (0.00828), residual standard deviation 10.93.
 """
 
-import numpy as np
-
 import m4dl
+import numpy as np
 
 CONCENTRATION = np.repeat([0.02, 0.06, 0.11, 0.22, 0.56, 1.10], 2)
 RATE = np.array([76, 47, 97, 107, 123, 139, 159, 152, 191, 201, 207, 200.0])
@@ -40,7 +39,7 @@ def run():
     return m4dl.sample(build(), kernel, draws=3000, warmup=1000, chains=8, seed=1, threads=1)
 
 
-def main():
+def main() -> dict[str, float]:
     draws = run()
     v, k = (draws.functional(lambda theta, i=i: np.exp(theta[:, i])) for i in (0, 1))
     return {

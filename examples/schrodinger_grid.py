@@ -1,12 +1,11 @@
-"""Schroedinger equation: a field from 100 noisy values, and a functional beside its Gaussian limit.
+"""Schroedinger equation: a field from 100 noisy values, a functional beside its Gaussian limit.
 
-(1/2) Lap u - exp(theta) u = 0 on the unit square, u = 1 on the boundary. The prior is a series; the
-Gauss-Newton matrix at the most probable point gives MALA its diagonal metric.
+(1/2) Lap u - exp(theta) u = 0 on the unit square, u = 1 on its boundary. The prior is a series, and
+the Gauss-Newton matrix at the most probable point gives MALA its diagonal metric.
 """
 
-import numpy as np
-
 import m4dl
+import numpy as np
 
 GRID = m4dl.Grid((24, 24))
 SIGMA = 0.05
@@ -18,8 +17,7 @@ def truth(x):
 
 def build():
     rng = np.random.default_rng(1)
-    points = rng.uniform(size=(100, 2))
-    fine = m4dl.Grid((96, 96))  # not the grid that inverts the data
+    points, fine = rng.uniform(size=(100, 2)), m4dl.Grid((96, 96))  # finer than the inversion's
     data = m4dl.Schrodinger(fine, points)(truth(fine.coordinates()))
     data += SIGMA * rng.standard_normal(100)
     model = m4dl.Schrodinger(GRID, points, at="interior")
@@ -46,7 +44,7 @@ def run():
     return draws, weights, np.sqrt(white @ np.linalg.solve(hessian, white))
 
 
-def main():
+def main() -> dict[str, float]:
     draws, weights, laplace_std = run()
     error = draws.mean() - truth(GRID.coordinates("interior"))
     return {

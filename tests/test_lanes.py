@@ -198,6 +198,9 @@ def digest(threads):
     pairs = [
         (m4dl.Schrodinger(mesh, x), m4dl.MaternPrior(mesh, length=0.3)),
         (m4dl.Darcy(mesh, x, 5.0, blocks=(3, 4)), m4dl.GaussianPrior(np.zeros(12), 1.0)),
+        # dense products large enough for Eigen to share out among threads, if it were allowed
+        (m4dl.LinearModel(np.sin(np.arange(90_000.0)).reshape(300, 300)),
+         m4dl.GaussianPrior(np.zeros(300), 0.1 * np.eye(300) + 0.01)),
     ]
     out = hashlib.sha256()
     for model, prior in pairs:
@@ -217,7 +220,7 @@ def script(tail: str, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -236,17 +239,32 @@ def test_instruction_sets_agree() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_forked_child_samples_on_one_thread() -> None:
-    """OpenMP's pool does not survive a fork: a child that used it would hang until the timeout."""
+    """OpenMP's pool does not survive a fork: a child that used it would hang until the alarm."""
     tail = """
+import signal
 before = digest(2)
 read, write = os.pipe()
 child = os.fork()
 if child == 0:
+    signal.alarm(20)
     os.write(write, f"{m4dl.build_info()['threads']} {digest(2)}".encode())
     os._exit(0)
 os.close(write)
-threads, after = os.fdopen(read).read().split()
-assert os.waitpid(child, 0)[1] == 0
+answer = os.fdopen(read).read()
+assert os.waitpid(child, 0)[1] == 0, 'the child hung'
+threads, after = answer.split()
 print(threads, after == before == digest(2))
 """
     assert script(tail).split() == ["1", "True"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through /proc")
+def test_one_thread_means_one() -> None:
+    """With threads=1 nothing starts a second one, dense linear algebra included."""
+    tail = """
+import threading
+digest(1)
+print(len(os.listdir('/proc/self/task')) - threading.active_count())  # less Python's own
+"""
+    blas = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # NumPy's pool
+    assert script(tail, OMP_NUM_THREADS="2", **blas).strip() == "0"
