@@ -13,7 +13,7 @@ from harness import by_hand, m4dl_chains, rates, times, verdict
 BETA = 0.05  # accepted with probability 0.2
 LEAST = 8000.0
 PUBLISHED = 250.0
-"""Metropolis steps/s of one process of the authors' own program, as they give it."""
+"""Metropolis steps/s of one process of the published deal.II program, about."""
 
 
 def posterior() -> m4dl.Posterior:

@@ -17,7 +17,7 @@ import bench_schrodinger_mala as schrodinger
 import m4dl
 import numpy as np
 import reference_numpy as reference
-from harness import CHAINS, Contender, clocked, rates, times
+from harness import CHAINS, Clock, Contender, clocked, rates, times
 
 DRAWS = 30
 
@@ -41,12 +41,13 @@ class Worker:
         assert answer, "the worker ended early; its error is above"
         return answer
 
-    def advance(self, iterations: int) -> float:
-        """Seconds that so many iterations take."""
+    def advance(self, iterations: int) -> Clock:
+        """Take so many iterations."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{iterations}\n")
         self._process.stdin.flush()
-        return float(self._answer())
+        cpu, wall = self._answer().split()
+        return float(cpu), float(wall)
 
     def close(self) -> None:
         """End the process."""
@@ -65,7 +66,7 @@ def serve() -> None:
     print(m4dl.build_info()["isa"], digest, flush=True)
     advance = clocked(run.advance)
     for line in sys.stdin:
-        print(advance(int(line)), flush=True)
+        print(*advance(int(line)), flush=True)
 
 
 def test_isa_mala(race: Any, table: Any) -> None:

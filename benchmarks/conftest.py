@@ -33,6 +33,8 @@ def race(benchmark: Any) -> Callable[..., None]:
                 contender.block(count)
 
         benchmark.pedantic(contenders[0].block, (counts[0],), setup=the_others, rounds=rounds)
+        cpu, wall = (sum(getattr(c, k) for c in contenders) for k in ("cpu", "wall"))
+        benchmark.extra_info["share"] = cpu / wall
 
     return run
 

@@ -25,8 +25,7 @@ def build():
     stiffness = along + 0.1 * sparse.kron(sparse.diags_array(mx), sy)
     A = KAPPA**2 * sparse.diags_array(mass) + stiffness
     D = TAU * sparse.diags_array(np.sqrt(mass))
-    place = {"coordinates": GRID.coordinates(), "domain": GRID, "at": "nodes"}
-    prior = m4dl.SparsePrior(A, D, mean=2.0, **place)
+    prior = m4dl.SparsePrior(A, D, mean=2.0, coordinates=GRID.coordinates())
     rng = np.random.default_rng(0)
     seen = rng.choice(prior.parameters, size=25, replace=False)
     model = m4dl.LinearModel(sparse.eye_array(prior.parameters, format="csr")[seen])

@@ -7,8 +7,9 @@ of precision H the stationary covariance is H^-1 (1 - delta H/2)^-1 instead of H
 
 import m4dl
 import numpy as np
+from m4dl import diagnostics
 
-GRID = m4dl.Grid((24, 24))
+GRID = m4dl.Grid((16, 16))
 SIGMA, MODES = 0.05, 12
 
 
@@ -51,7 +52,7 @@ def main() -> dict[str, float]:
         "stiffest_std_ratio": ratio[-1],  # predicted: (1 - delta H/2)^-1/2 = sqrt 2
         "softest_std_ratio": ratio[0],
         "largest_shift_over_std": np.abs(shift).max(),
-        "ess": min(ula.ess().min(), mala.ess().min()),
+        "ess": min(diagnostics.ess(a).min() for a in along),
     }
 
 

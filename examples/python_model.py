@@ -36,7 +36,8 @@ def build():
 
 def run():
     kernel = m4dl.MALA(1e-3)
-    return m4dl.sample(build(), kernel, draws=3000, warmup=1000, chains=8, seed=1, threads=1)
+    options = {"draws": 10_000, "warmup": 1000, "chains": 8, "seed": 1, "threads": 1}
+    return m4dl.sample(build(), kernel, **options)
 
 
 def main() -> dict[str, float]:

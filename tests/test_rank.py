@@ -3,7 +3,8 @@
 Draw (xi, y) jointly. Give xi a uniformly random place among L states of a chain: run the kernel
 forwards from it to the last, backwards (for a reversible kernel the same) to the first. All L states
 then follow the posterior of y, exchangeably with respect to the place, so the rank of xi among them
-is exactly uniform, at any chain length and with no burn-in.
+is exactly uniform, at any chain length and with no burn-in. It has no power against ULA with small
+steps, which test_closed_form.py holds to its own law.
 
 Source: A. Gandy, J. Scott, Unit testing for MCMC and other Monte Carlo methods, arXiv:2001.06465;
 Red-Portal/MCMCTesting.jl, exactranktest.
@@ -25,8 +26,7 @@ from problems import Array, Bent
 from rows import KernelRow
 
 EXACT = [row for row in KERNELS if row.exact]
-LENGTH = 12  # states of a chain, and so ranks
-REPLICATES = 3000
+LENGTH = 16  # states of a chain, and so ranks
 SIGMA = 0.4
 MEAN, STD = 0.7, 1.0
 
@@ -84,26 +84,30 @@ def statistics(theta: Array) -> Array:
 
 
 @pytest.mark.parametrize("row", EXACT, ids=str)
-@pytest.mark.parametrize(("problem", "noise"), [(bent, SIGMA), (schrodinger, 0.1)])
-def test_ranks_are_uniform(row: KernelRow, problem: Any, noise: float, seed: Seed) -> None:
+@pytest.mark.parametrize(
+    ("problem", "noise", "replicates"), [(bent, SIGMA, 3000), (schrodinger, 0.1, 8000)]
+)
+def test_ranks_are_uniform(
+    row: KernelRow, problem: Any, noise: float, replicates: int, seed: Seed
+) -> None:
     model, prior = problem()
-    options = {"beta": 0.5} if not row.gradient else {"step_size": 0.12}
+    options = {"beta": 0.5} if not row.gradient else {"step_size": 0.05}
     kernel = row.kernel(prior.white, adapt=False, **options)
     rng = np.random.default_rng(seed(70))
-    theta = np.stack([states(model, prior, noise, kernel, rng) for _ in range(REPLICATES)])
+    theta = np.stack([states(model, prior, noise, kernel, rng) for _ in range(replicates)])
     assert p_value(statistics(theta), rng) > 1e-4
     # The chains move, and reject: an identity would pass too.
     moved = (np.diff(theta[:, 1:, 0], axis=1) != 0.0).mean()
-    assert 0.1 < moved < 0.95
+    assert 0.1 < moved < 0.97
 
 
-def handmade_states(step: handmade.Step, seed: int) -> Array:
+def handmade_states(step: handmade.Step, seed: int, replicates: int = 20_000) -> Array:
     """All replicates of the first problem at once, (R, LENGTH, 2)."""
     rng = np.random.default_rng(seed)
     g = Bent()
-    count = 2 * REPLICATES
-    xi = np.tile(rng.standard_normal((REPLICATES, 2)), (2, 1))
-    y = g.forward(MEAN + STD * xi[:REPLICATES]) + SIGMA * rng.standard_normal((REPLICATES, 3))
+    count = 2 * replicates
+    xi = np.tile(rng.standard_normal((replicates, 2)), (2, 1))
+    y = g.forward(MEAN + STD * xi[:replicates]) + SIGMA * rng.standard_normal((replicates, 3))
     y = np.tile(y, (2, 1))
 
     def residual(x: Array) -> Array:
@@ -119,10 +123,10 @@ def handmade_states(step: handmade.Step, seed: int) -> Array:
     chain[0] = xi
     for k in range(1, LENGTH):
         chain[k] = step(target, chain[k - 1], rng)
-    out = np.empty((REPLICATES, LENGTH, 2))
-    for r, forwards in enumerate(rng.integers(LENGTH, size=REPLICATES)):
+    out = np.empty((replicates, LENGTH, 2))
+    for r, forwards in enumerate(rng.integers(LENGTH, size=replicates)):
         out[r, : forwards + 1] = chain[: forwards + 1, r]
-        out[r, forwards + 1 :] = chain[1 : LENGTH - forwards, REPLICATES + r]
+        out[r, forwards + 1 :] = chain[1 : LENGTH - forwards, replicates + r]
     return MEAN + STD * out
 
 
@@ -130,12 +134,11 @@ def handmade_states(step: handmade.Step, seed: int) -> Array:
     ("step", "uniform"),
     [
         (handmade.pcn(0.5), True),
-        (handmade.mala(0.12), True),
+        (handmade.mala(0.05), True),
         (handmade.pcn_around_zero(0.5), False),
-        (handmade.mala(0.12, corrected=False), False),
-        (handmade.ula(0.05), False),
+        (handmade.mala(0.05, corrected=False), False),
     ],
-    ids=["pcn", "mala", "pcn around zero", "mala uncorrected", "ula"],
+    ids=["pcn", "mala", "pcn around zero", "mala uncorrected"],
 )
 def test_the_test_can_fail(step: handmade.Step, uniform: bool, seed: Seed) -> None:
     theta = handmade_states(step, seed(71))

@@ -14,6 +14,10 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link)
             "load terms for all right-hand sides or for none");
     require(system_.observe.columns() == n, "observe must have ", n, " columns, got ",
             system_.observe.columns());
+    for (Index j = 0; j < n; ++j)
+        for (Index e = system_.pattern.column_start[j]; e < system_.pattern.column_start[j + 1];
+             ++e)
+            if (!system_.terms.empty_row(e)) varying_.push_back({e, system_.pattern.row[e], j});
     symbolic_ = std::make_shared<Symbolic>(analyse(system_.pattern, system_.coordinates));
 }
 
@@ -23,7 +27,7 @@ AffineElliptic::Workspace AffineElliptic::workspace(Chains) const {
     return {.factor = Cholesky<kLanes>(symbolic_),
             .coefficient = parameter,
             .derivative = parameter,
-            .values = Block::Zero(system_.pattern.nonzeros(), kLanes),
+            .values = system_.a0.array().replicate(1, kLanes),
             .state = std::vector<Block>(system_.load.size(), field),
             .adjoint = field,
             .scratch = field,
@@ -32,7 +36,7 @@ AffineElliptic::Workspace AffineElliptic::workspace(Chains) const {
 
 void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
     link_.apply(theta, w.coefficient, w.derivative);
-    for (Index e = 0; e < system_.pattern.nonzeros(); ++e)
+    for (const auto& [e, i, j] : varying_)
         w.values.row(e) = system_.terms.row_times(e, w.coefficient) + system_.a0[e];
     w.factor.factor(w.values.data());
     for (Index r = 0; r < right_hand_sides(); ++r) {
@@ -49,7 +53,6 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
 }
 
 void AffineElliptic::pull(const Block& dy, Block& dtheta, Workspace& w) const {
-    const LowerPattern& a = system_.pattern;
     w.dcoefficient.setZero();
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& lambda = w.adjoint;
@@ -60,22 +63,17 @@ void AffineElliptic::pull(const Block& dy, Block& dtheta, Workspace& w) const {
         if (!system_.load_terms.empty())
             system_.load_terms[r].add_transposed_times(lambda, w.dcoefficient);
         const Block& u = w.state[r];
-        for (Index j = 0; j < a.size; ++j)
-            for (Index e = a.column_start[j]; e < a.column_start[j + 1]; ++e) {
-                if (system_.terms.empty_row(e)) continue;
-                const Index i = a.row[e];
-                Lanes product = lambda.row(i) * u.row(j);
-                if (i != j) product += lambda.row(j) * u.row(i);
-                system_.terms.add_row_transposed(e, -product, w.dcoefficient);
-            }
+        for (const auto& [e, i, j] : varying_) {
+            Lanes product = lambda.row(i) * u.row(j);
+            if (i != j) product += lambda.row(j) * u.row(i);
+            system_.terms.add_row_transposed(e, -product, w.dcoefficient);
+        }
     }
     dtheta = w.dcoefficient * w.derivative;
 }
 
 void AffineElliptic::push(const Block& dtheta, Block& dy, Workspace& w) const {
-    const LowerPattern& a = system_.pattern;
     w.dcoefficient = dtheta * w.derivative;
-    system_.terms.times(w.dcoefficient, w.values);  // dA; the factor of A is kept
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& du = w.adjoint;
         if (system_.load_terms.empty())
@@ -83,13 +81,11 @@ void AffineElliptic::push(const Block& dtheta, Block& dy, Workspace& w) const {
         else
             system_.load_terms[r].times(w.dcoefficient, du);
         const Block& u = w.state[r];
-        for (Index j = 0; j < a.size; ++j)
-            for (Index e = a.column_start[j]; e < a.column_start[j + 1]; ++e) {
-                if (system_.terms.empty_row(e)) continue;
-                const Index i = a.row[e];
-                du.row(i) -= w.values.row(e) * u.row(j);
-                if (i != j) du.row(j) -= w.values.row(e) * u.row(i);
-            }
+        for (const auto& [e, i, j] : varying_) {
+            const Lanes da = system_.terms.row_times(e, w.dcoefficient);
+            du.row(i) -= da * u.row(j);
+            if (i != j) du.row(j) -= da * u.row(i);
+        }
         w.factor.solve(du, w.scratch);
         for (Index p = 0; p < points(); ++p)
             dy.row(r * points() + p) = system_.observe.row_times(p, du);

@@ -138,7 +138,7 @@ M4DL_INLINE void circle(Real<W> u, Real<W>& cosine, Real<W>& sine) {
 // Rows 4k..4k+3 of `out` come from Philox block k of each lane, by two transforms of Box and Muller.
 template <int W>
 M4DL_INLINE void normals_kernel(std::uint64_t seed, std::uint64_t chain, std::uint64_t step,
-                                std::uint32_t stream, Index rows, double* out) {
+                                std::uint32_t stream, Index first, Index rows, double* out) {
     constexpr int L = static_cast<int>(kLanes);
     const auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
     Bits<W> chains[kLanes / W];
@@ -146,7 +146,7 @@ M4DL_INLINE void normals_kernel(std::uint64_t seed, std::uint64_t chain, std::ui
         chains[l / W][l % W] = static_cast<std::uint32_t>(chain + static_cast<std::uint64_t>(l));
     for (Index row = 0; row < rows; row += 4)
         for (int half = 0; half < L; half += W) {
-            Bits<W> c[4] = {fill<W>(static_cast<std::uint32_t>(row / 4)),
+            Bits<W> c[4] = {fill<W>(static_cast<std::uint32_t>((first + row) / 4)),
                             fill<W>(static_cast<std::uint32_t>(step)),
                             // 24 bits more of the step, 8 for the stream: 2^56 steps.
                             fill<W>(static_cast<std::uint32_t>((step >> 32) << 8) | stream),
@@ -169,14 +169,14 @@ M4DL_INLINE void normals_kernel(std::uint64_t seed, std::uint64_t chain, std::ui
 
 M4DL_DISPATCH(normals_kernel, fill_normals,
               (std::uint64_t seed, std::uint64_t chain, std::uint64_t step, std::uint32_t stream,
-               Index rows, double* out),
-              (seed, chain, step, stream, rows, out))
+               Index first, Index rows, double* out),
+              (seed, chain, step, stream, first, rows, out))
 
 }  // namespace
 
-void Random::normals(Stream stream, std::uint64_t step, Block& out) const {
+void Random::normals(Stream stream, std::uint64_t step, Block& out, Index first) const {
     fill_normals(seed_, static_cast<std::uint64_t>(first_chain_), step,
-                 static_cast<std::uint32_t>(stream), out.rows(), out.data());
+                 static_cast<std::uint32_t>(stream), first, out.rows(), out.data());
 }
 
 Lanes Random::uniforms(Stream stream, std::uint64_t step) const {

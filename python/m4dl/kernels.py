@@ -25,7 +25,7 @@ class DiagonalMetric:
     """
 
     def __init__(self, variance: ArrayLike):
-        self.variance = array("variance", variance, (None,))
+        self.variance = array("variance", variance, (None,)).copy()
         if not (self.variance > 0).all():
             raise ValueError(
                 f"variance must be positive, got {self.variance[self.variance <= 0][0]}"

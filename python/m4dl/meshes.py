@@ -126,13 +126,13 @@ class TriangleMesh:
     """
 
     def __init__(self, points: ArrayLike, cells: ArrayLike):
-        self.points = array("points", points, (None, 2))
+        self.points = array("points", points, (None, 2)).copy()
         raw = np.asarray(cells)
         if raw.ndim != 2 or raw.shape[1:] != (3,) or not np.issubdtype(raw.dtype, np.integer):
             raise ValueError(
                 f"cells must be integers of shape (any, 3), got {raw.dtype} of shape {raw.shape}"
             )
-        self.cells = np.ascontiguousarray(raw, dtype=np.int64)
+        self.cells = np.array(raw, dtype=np.int64, order="C")
         count = len(self.points)
         outside = (self.cells < 0) | (self.cells >= count)
         if outside.any():

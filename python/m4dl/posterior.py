@@ -23,7 +23,7 @@ class GaussianNoise:
     """
 
     def __init__(self, std: float | ArrayLike):
-        self.std = array("std", std)
+        self.std = array("std", std).copy()
         if self.std.ndim > 1:
             raise ValueError(f"std must be a number or a vector, got shape {self.std.shape}")
         if not (self.std > 0).all():
@@ -78,7 +78,7 @@ class Posterior:
         self.model = model
         self.prior = prior
         self.noise = noise
-        self.data = array("data", data, (model.outputs,))
+        self.data = array("data", data, (model.outputs,)).copy()
         self.core = _core.Potential(model.core, prior.core, self.data, noise.expand(model.outputs))
         self.white: int = prior.white
         self.parameters: int = prior.parameters

@@ -37,12 +37,11 @@ class Prior:
         self.white: int = core.white
         self.parameters: int = core.parameters
 
-    def push(self, xi: ArrayLike) -> Array:
+    def push(self, xi: ArrayLike, threads: int = 0) -> Array:
         """Return theta = T(xi) for white noise xi (..., W): shape (..., D)."""
         x = self._rows("xi", xi, self.white)
-        return np.asarray(self.core.push(x.reshape(-1, self.white))).reshape(
-            *x.shape[:-1], self.parameters
-        )
+        theta = self.core.push(x.reshape(-1, self.white), integer("threads", threads, 0))
+        return np.asarray(theta).reshape(*x.shape[:-1], self.parameters)
 
     def pull(self, xi: ArrayLike, dtheta: ArrayLike) -> Array:
         """Return T'(xi)* dtheta, (..., W): the adjoint of the derivative."""
@@ -98,4 +97,4 @@ def mean_field(mean: MeanLike, mesh: Mesh, at: str, size: int) -> Array:
         mean = mean(mesh.coordinates(at))
     if np.ndim(mean) == 0:
         return np.full(size, number("mean", mean))
-    return array("mean", mean, (size,))
+    return array("mean", mean, (size,)).copy()

@@ -34,7 +34,8 @@ public:
     Random(std::uint64_t seed, Index first_chain) : seed_(seed), first_chain_(first_chain) {}
 
     // Standard normals by the transform of Box and Muller, two from each 64 random bits.
-    void normals(Stream stream, std::uint64_t step, Block& out) const;
+    // `out` receives rows first, first + 1, ... of the step's field; `first` is a multiple of 4.
+    void normals(Stream stream, std::uint64_t step, Block& out, Index first = 0) const;
     // Uniforms on (0, 1).
     Lanes uniforms(Stream stream, std::uint64_t step) const;
 

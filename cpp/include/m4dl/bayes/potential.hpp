@@ -43,14 +43,15 @@ public:
         Lanes phi(const Block& xi) {
             prior_->push(xi, theta_);
             model_->forward(theta_, y_);
-            y_.colwise() -= p_.data_.array();
             Lanes sum = Lanes::Zero();
-            for (Index i = 0; i < y_.rows(); ++i) sum += p_.precision_[i] * y_.row(i).square();
+            for (Index i = 0; i < y_.rows(); ++i)
+                sum += p_.precision_[i] * (y_.row(i) - p_.data_[i]).square();
             return 0.5 * sum;
         }
         Lanes phi(const Block& xi, Block& gradient) {
             const Lanes value = phi(xi);
-            y_.colwise() *= p_.precision_.array();
+            for (Index i = 0; i < y_.rows(); ++i)
+                y_.row(i) = p_.precision_[i] * (y_.row(i) - p_.data_[i]);
             model_->pull(y_, dtheta_);
             prior_->pull(dtheta_, gradient);
             return value;

@@ -8,18 +8,22 @@
 
 namespace m4dl {
 
-// Where the chains of one block are, and room for the next proposal.
+// Where the chains of one block are, and room for the next proposal. Kernels with a gradient keep
+// it, and the noise of the step; the others need a piece of the noise at a time.
 struct ChainState {
-    Block xi, gradient;  // gradient of Phi at xi; kept by gradient kernels alone
-    Lanes phi = Lanes::Zero();
-    Block proposal, proposal_gradient, noise;
+    static constexpr Index kPiece = 256;  // rows: 16 KB, half of the smallest first-level cache
 
-    explicit ChainState(Index white)
+    Block xi, proposal, piece;
+    Block gradient, proposal_gradient, noise;  // gradient of Phi at xi; empty without one
+    Lanes phi = Lanes::Zero();
+
+    ChainState(Index white, bool with_gradient)
         : xi(Block::Zero(white, kLanes)),
-          gradient(xi),
           proposal(xi),
-          proposal_gradient(xi),
-          noise(xi) {}
+          piece(Block::Zero(std::min(kPiece, (white + 3) / 4 * 4), kLanes)) {
+        if (!with_gradient) return;
+        gradient = proposal_gradient = noise = xi;
+    }
 };
 
 struct StepResult {

@@ -24,11 +24,15 @@ struct Pcn {
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
                     std::uint64_t step, const Lanes& beta_now) const {
-        random.normals(Stream::kProposal, step, s.noise);
+        // The noise is used once: a piece at a time, it never leaves the cache.
         const Lanes keep = (1.0 - beta_now.square()).sqrt();
-        for (Index k = 0; k < s.xi.rows(); ++k)
-            s.proposal.row(k) =
-                keep * s.xi.row(k) + (beta_now * metric.square_root(k)) * s.noise.row(k);
+        for (Index first = 0; first < s.xi.rows(); first += s.piece.rows()) {
+            random.normals(Stream::kProposal, step, s.piece, first);
+            const Index end = std::min(s.xi.rows(), first + s.piece.rows());
+            for (Index k = first; k < end; ++k)
+                s.proposal.row(k) = keep * s.xi.row(k) +
+                                    (beta_now * metric.square_root(k)) * s.piece.row(k - first);
+        }
         const Lanes phi = potential.phi(s.proposal);
         const Lanes log_ratio = s.phi - phi + (metric.excess(s.xi) - metric.excess(s.proposal));
         return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), false);

@@ -155,7 +155,7 @@ private:
             : first(first_chain),
               potential(*run.potential_, Chains{first, std::min(kLanes, run.chains_ - first)}),
               random(seed, first),
-              chain(run.white()),
+              chain(run.white(), K::kGradient),
               adapt(run.kernel_.first_step_size(), run.kernel_.largest_step_size(),
                     run.kernel_.target_acceptance()),
               step_size(Lanes::Constant(run.kernel_.first_step_size())) {

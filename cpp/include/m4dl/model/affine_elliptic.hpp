@@ -32,7 +32,7 @@ public:
     struct Workspace {
         Cholesky<kLanes> factor;
         Block coefficient, derivative;  // c and dc/dtheta
-        Block values;                   // of A, or of dA in `push`
+        Block values;                   // of A
         std::vector<Block> state;       // u_r
         Block adjoint, scratch, dcoefficient;
     };
@@ -54,6 +54,10 @@ private:
 
     AffineSystem system_;
     Link link_;
+    struct Position {
+        Index entry, row, column;
+    };
+    std::vector<Position> varying_;  // the entries of A that depend on c
     std::shared_ptr<const Symbolic> symbolic_;
 };
 

@@ -1,0 +1,313 @@
+"""Kernels step by step: the geometry of a move, the decision, failures, adaptation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import m4dl
+import numpy as np
+import pytest
+
+import philox
+from catalogue import KERNELS, MODELS
+from problems import Array, Bent
+from rows import KernelRow, posterior_of
+
+CHAINS = 11
+Seed = Callable[[int], int]
+
+
+def noise(seed: int, step: int, white: int) -> tuple[Array, Array]:
+    """The normals (CHAINS, W) and uniforms (CHAINS,) of one step, in NumPy."""
+    chains = range(CHAINS)
+    w = np.stack([philox.normals(seed, c, step, white) for c in chains])
+    return w, np.array([philox.uniform(seed, c, step) for c in chains])
+
+
+def advance(run: Any, iterations: int = 1) -> Array:
+    """Draws of theta (chains, iterations, D)."""
+    theta = np.empty((run.chains, iterations, run.parameters))
+    run.advance(iterations, 1, theta, None)
+    return theta
+
+
+def proposal(
+    kernel: Any, posterior: m4dl.Posterior, xi: Array, w: Array
+) -> tuple[Array, Array]:
+    """The formulas of the literature: proposed xi and the logarithm of the acceptance ratio.
+
+    In the coordinates of a metric C = diag(v) the target is exp(-Phi - |xi|^2/2) throughout.
+    """
+    v = np.ones(posterior.white) if kernel.metric is None else kernel.metric.variance
+
+    def log_target(x: Array) -> Array:
+        return np.asarray(-posterior.potential(x) - 0.5 * (x**2).sum(axis=1))
+
+    if isinstance(kernel, m4dl.PCN):
+        there = np.sqrt(1.0 - kernel.beta**2) * xi + kernel.beta * np.sqrt(v) * w
+        # reversible for N(0, C): that density takes the place of the proposal's
+        reference = 0.5 * ((there**2 - xi**2) / v).sum(axis=1)
+        return there, log_target(there) - log_target(xi) + reference
+
+    h = kernel.step_size
+
+    def drift(x: Array) -> Array:
+        return x - h * v * (x + posterior.gradient(x)[1])
+
+    there = drift(xi) + np.sqrt(2.0 * h * v) * w
+    if isinstance(kernel, m4dl.ULA):
+        return there, np.zeros(len(xi))
+    forth = ((there - drift(xi)) ** 2 / v).sum(axis=1) / (4.0 * h)
+    back = ((xi - drift(there)) ** 2 / v).sum(axis=1) / (4.0 * h)
+    return there, log_target(there) - log_target(xi) + forth - back
+
+
+@pytest.mark.parametrize("row", KERNELS, ids=str)
+def test_one_step_by_hand(row: KernelRow) -> None:
+    """From known states, with the core's own random numbers: the same proposals and decisions."""
+    loose = posterior_of(MODELS[2])
+    posterior = m4dl.Posterior(
+        loose.model, loose.prior, data=loose.data, noise=m4dl.GaussianNoise(0.05)
+    )
+    white = posterior.white
+    options = {"beta": 0.5} if not row.gradient else {"step_size": 0.1}
+    if row.target is not None:
+        options["adapt"] = False
+    kernel = row.kernel(white, **options)
+    xi = 0.5 * np.random.default_rng(1).standard_normal((CHAINS, white))
+    run = kernel.start(posterior.core, CHAINS, 12, xi, 1)
+    accepted, probability = 0, np.zeros(CHAINS)
+    for step in range(12):
+        w, u = noise(12, step, white)
+        there, log_ratio = proposal(kernel, posterior, xi, w)
+        accept = np.log(u) < log_ratio
+        xi = np.where(accept[:, None], there, xi)
+        accepted += int(accept.sum())
+        probability += np.exp(np.minimum(log_ratio, 0.0))
+        # Potentials of order 10 agree to 1e-13, and each step adds to that.
+        theta = advance(run)[:, 0]
+        np.testing.assert_allclose(theta, posterior.prior.push(xi), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(run.state()["xi"], xi, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(run.accepted, probability, rtol=1e-9)
+    if row.exact:  # both decisions occurred
+        assert 5 < accepted < 12 * CHAINS - 5
+
+
+def flat(mean: float = 2.0) -> m4dl.Posterior:
+    """Phi = 0 everywhere: the posterior is the prior."""
+    covariance = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.7]])
+    return m4dl.Posterior(
+        m4dl.LinearModel(np.zeros((1, 3))),
+        m4dl.GaussianPrior(np.full(3, mean), covariance),
+        data=[0.0],
+        noise=m4dl.GaussianNoise(1.0),
+    )
+
+
+def test_pcn_without_data_is_the_prior(seed: Seed) -> None:
+    """Acceptance exactly 1; AR(1) in white space; the prior's mean and covariance."""
+    posterior, beta, base = flat(), 0.6, seed(80)
+    draws = m4dl.sample(
+        posterior,
+        m4dl.PCN(beta=beta, adapt=False),
+        draws=1000,
+        chains=96,
+        seed=base,
+        progress=False,
+    )
+    assert (draws.acceptance == 1.0).all()
+    assert (draws.failures == 0).all()
+    white = np.linalg.solve(
+        np.linalg.cholesky([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.7]]),
+        draws.theta[0].T - 2.0,
+    ).T
+    xi = philox.normals(base, 0, 0, 3, philox.START)
+    for step in range(1000):
+        xi = np.sqrt(1.0 - beta**2) * xi + beta * philox.normals(base, 0, step, 3)
+        if step < 5 or step > 990:
+            np.testing.assert_allclose(white[step], xi, rtol=0, atol=1e-12)
+    # Starting from the prior it is stationary: chain means and second moments are replicates.
+    offset = draws.theta - 2.0
+    first = offset.mean(axis=1)
+    second = (offset**2).mean(axis=1) - [2.0, 1.0, 0.7]
+    for x in (first, second):
+        assert (np.abs(x.mean(axis=0)) < 5.0 * x.std(axis=0, ddof=1) / np.sqrt(96)).all()
+
+
+def test_beta_one_draws_from_the_prior() -> None:
+    """Each draw is a push of fresh white noise."""
+    posterior = flat()
+    draws = m4dl.sample(
+        posterior, m4dl.PCN(beta=1.0, adapt=False), draws=20, chains=3, seed=5, progress=False
+    )
+    fresh = np.array([[philox.normals(5, c, k, 3) for k in range(20)] for c in range(3)])
+    np.testing.assert_allclose(draws.theta, posterior.prior.push(fresh), rtol=0, atol=1e-12)
+
+
+def test_a_start_at_the_prior_is_a_draw_of_it() -> None:
+    """"prior" and the draws of prior.draw are the same white noise; "mean" is no noise."""
+    posterior, tiny = flat(), m4dl.PCN(beta=1e-8, adapt=False)
+    options: dict[str, Any] = {"draws": 1, "chains": 3, "seed": 9, "progress": False}
+    first = m4dl.sample(posterior, tiny, start="prior", **options).theta[:, 0]
+    np.testing.assert_allclose(first, posterior.prior.draw(3, 9), rtol=0, atol=1e-6)
+    first = m4dl.sample(posterior, tiny, start="mean", **options).theta[:, 0]
+    np.testing.assert_allclose(first, 2.0, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("row", KERNELS, ids=str)
+def test_failed_solves_are_rejected_and_counted(row: KernelRow) -> None:
+    """A half space where the model gives NaN: never entered, and every attempt counted."""
+    bent, seen = Bent(), []
+
+    def forward(theta: Array) -> Array:
+        bad = theta[:, 0] > 0.3
+        seen.append(bad)
+        return np.where(bad[:, None], np.nan, bent.forward(theta))
+
+    model = m4dl.PythonModel(forward, bent.gradient, parameters=2, outputs=3, batched=True)
+    posterior = m4dl.Posterior(
+        model, m4dl.GaussianPrior(np.zeros(2), 1.0), data=np.zeros(3), noise=m4dl.GaussianNoise(1.0)
+    )
+    run = row.kernel(2).start(posterior.core, 5, 3, np.full((5, 2), -0.2), 1)
+    seen.clear()
+    theta = advance(run, 200)
+    attempts = np.array(seen).sum(axis=0)
+    assert (attempts > 0).all()
+    np.testing.assert_array_equal(run.failures, attempts)
+    assert (theta[..., 0] <= 0.3).all()
+    assert np.isfinite(run.state()["phi"]).all()
+
+
+@pytest.mark.parametrize("row", [row for row in KERNELS if row.gradient], ids=str)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_is_a_failure(row: KernelRow, value: float) -> None:
+    bent = Bent()
+
+    def gradient(theta: Array, w: Array) -> Array:
+        out = bent.gradient(theta, w)
+        out[theta[:, 0] > 0.3, 1] = value
+        return out
+
+    model = m4dl.PythonModel(bent.forward, gradient, parameters=2, outputs=3, batched=True)
+    posterior = m4dl.Posterior(
+        model, m4dl.GaussianPrior(np.zeros(2), 1.0), data=np.zeros(3), noise=m4dl.GaussianNoise(1.0)
+    )
+    run = row.kernel(2).start(posterior.core, 5, 3, np.full((5, 2), -0.2), 1)
+    theta = advance(run, 200)
+    assert (np.asarray(run.failures) > 0).all()
+    assert (theta[..., 0] <= 0.3).all()
+    assert np.isfinite(run.state()["gradient"]).all()
+
+
+ADAPTIVE = [row for row in KERNELS if row.target is not None]
+
+
+@pytest.mark.parametrize("row", ADAPTIVE, ids=str)
+@pytest.mark.parametrize("first", [0.01, 0.9])
+def test_adaptation_reaches_its_target(row: KernelRow, first: float, seed: Seed) -> None:
+    """Acceptance after warmup, for steps that start far too small or far too large."""
+    matrix = np.random.default_rng(2).standard_normal((6, 12))
+    posterior = m4dl.Posterior(
+        m4dl.LinearModel(matrix),
+        m4dl.GaussianPrior(np.ones(12), 1.0),
+        data=np.zeros(6),
+        noise=m4dl.GaussianNoise(0.5),
+    )
+    options = {"step_size": first} if row.gradient else {"beta": first}
+    kernel = row.kernel(12, **options)
+    assert kernel.target == row.target
+    draws = m4dl.sample(
+        posterior, kernel, draws=1000, warmup=2000, chains=32, seed=seed(81), progress=False
+    )
+    # Dual averaging (gamma = 0.05): at iteration t the step's logarithm moves by a = 1/(gamma
+    # sqrt t) = 0.45 times the error of one acceptance (deviation below 0.5). With slope s = 0.3 of
+    # acceptance in log step its stationary variance is a 0.25/(2 s) = 0.19, and the acceptance at
+    # the averaged logarithm differs from the averaged acceptance by half of that times the
+    # curvature, at most 0.3: 0.03. Chains spread by 0.02: five standard errors over 32 are 0.02.
+    assert abs(draws.acceptance.mean() - row.target) < 0.03 + 0.02
+    # each chain for itself
+    assert len(set(draws.step_size)) == 32
+    other = row.kernel(12, target=0.4, **options)
+    draws = m4dl.sample(
+        posterior, other, draws=1000, warmup=2000, chains=32, seed=seed(81), progress=False
+    )
+    assert abs(draws.acceptance.mean() - 0.4) < 0.03 + 0.02
+
+
+@pytest.mark.parametrize("row", ADAPTIVE, ids=str)
+def test_adaptation_ends_with_warmup(row: KernelRow) -> None:
+    """After it a run is that of a kernel with fixed, per-chain steps."""
+    posterior = posterior_of(MODELS[0])
+    kernel = row.kernel(posterior.white)
+    run = kernel.start(posterior.core, 3, 4, np.zeros((3, posterior.white)), 1)
+    first = run.step_size.copy()
+    run.adapting = True
+    run.advance(50)
+    run.adapting = False
+    fixed = run.step_size.copy()
+    assert (fixed != first).all()
+    theta = advance(run, 40)
+    np.testing.assert_array_equal(run.step_size, fixed)
+    # a run without warmup never moves its step; and one told not to adapt does not
+    for adapt, warmup in ((True, 0), (False, 50)):
+        draws = m4dl.sample(
+            posterior,
+            row.kernel(posterior.white, adapt=adapt),
+            draws=40,
+            warmup=warmup,
+            chains=3,
+            seed=4,
+            progress=False,
+        )
+        np.testing.assert_allclose(draws.step_size, first, rtol=1e-15)
+    draws = m4dl.sample(
+        posterior, kernel, draws=40, warmup=50, chains=3, seed=4, start="mean", progress=False
+    )
+    np.testing.assert_array_equal(draws.step_size, fixed)
+    np.testing.assert_array_equal(draws.theta, theta)
+
+
+@pytest.mark.parametrize("row", [row for row in KERNELS if not row.exact], ids=str)
+def test_ula_is_never_adapted(row: KernelRow) -> None:
+    posterior = posterior_of(MODELS[0])
+    kernel = row.kernel(posterior.white)
+    run = kernel.start(posterior.core, 3, 4, np.zeros((3, posterior.white)), 1)
+    run.adapting = True
+    assert not run.adapting
+    run.advance(60)
+    assert (run.step_size == kernel.step_size).all()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'adapt'"):
+        m4dl.ULA(step_size=0.1, adapt=True)  # type: ignore[call-arg]
+
+
+def test_ula_in_series_coordinates(seed: Seed) -> None:
+    """The metric s_k^-2 makes it the papers' algorithm in the coefficients theta_k = s_k xi_k."""
+    mesh = m4dl.Grid((8, 8))
+    prior = m4dl.SeriesPrior(mesh, modes=6, alpha=2.0, std=None)
+    model = m4dl.Schrodinger(mesh, [[0.3, 0.4], [0.6, 0.7]])
+    posterior = m4dl.Posterior(model, prior, data=[0.9, 0.9], noise=m4dl.GaussianNoise(0.1))
+    s, h, base = prior.mode_std, 1e-5, seed(82)
+    xi = np.random.default_rng(3).standard_normal(6)
+    kernel = m4dl.ULA(step_size=h, metric=m4dl.DiagonalMetric(s**-2.0))
+    run = kernel.start(posterior.core, 1, base, xi[None], 1)
+    run.advance(1)
+    # theta' = theta + h grad log pi(theta) + sqrt(2 h) w, grad_theta = grad_xi / s
+    coefficients = s * xi
+    gradient = posterior.gradient(xi)[1] / s + coefficients / s**2
+    w = philox.normals(base, 0, 0, 6)
+    expected = coefficients - h * gradient + np.sqrt(2.0 * h) * w
+    np.testing.assert_allclose(s * run.state()["xi"][0], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("row", KERNELS, ids=str)
+def test_kernels_are_values(row: KernelRow) -> None:
+    """Frozen, equal when their options are, and a canonical repr that names all options."""
+    kernel, twin = row.kernel(4), row.kernel(4)
+    assert kernel == twin
+    assert repr(kernel) == repr(twin)
+    assert hash(kernel) == hash(twin)
+    with pytest.raises(AttributeError):
+        kernel.metric = None
+    for name in kernel.__dataclass_fields__:
+        assert f"{name}=" in repr(kernel)
