@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import m4dl
 import numpy as np
-import scipy.sparse as sp
-
 import oracles as o
+import scipy.sparse as sp
 from problems import Bent, DenseAffine, Linear
 from rows import (
     BOX2,

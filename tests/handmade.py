@@ -27,7 +27,9 @@ class Target:
 Step = Callable[[Target, Array, np.random.Generator], Array]
 
 
-def _accept(target: Target, here: Array, there: Array, change: Array, rng: np.random.Generator) -> Array:
+def _accept(
+    target: Target, here: Array, there: Array, change: Array, rng: np.random.Generator
+) -> Array:
     """Metropolis with ``change`` beside the difference of Phi; NaN rejects."""
     ratio = target.phi(here) - target.phi(there) + change
     return np.where((np.log(rng.random(len(here))) < ratio)[:, None], there, here)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import scipy.sparse as sp
-
 import m4dl
+import numpy as np
 import oracles as o
+import scipy.sparse as sp
 
 Array = np.ndarray
 

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 import m4dl
 import numpy as np
-import scipy.linalg
-
 import oracles as o
+import scipy.linalg
 from problems import Array, Bent, five_point_darcy, mixed_boundary
 
 

@@ -12,7 +12,6 @@ from importlib.resources import files
 import m4dl
 import numpy as np
 import pytest
-
 from oracles import AristoffBangerth
 
 COEFFICIENTS, Z, LOGS = AristoffBangerth.tests()

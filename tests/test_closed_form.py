@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import handmade
 import m4dl
 import numpy as np
-import pytest
-
-import handmade
 import oracles as o
+import pytest
 from catalogue import KERNELS
 from problems import Array
 from rows import KernelRow

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
 from catalogue import MODELS, PRIORS
 from problems import Array
 from rows import ModelRow, PriorRow, posterior_of, posterior_over

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import m4dl
 import numpy as np
-import pytest
-
 import oracles as o
+import pytest
 from catalogue import MODELS
 from rows import ModelRow, triangles
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import m4dl
 import numpy as np
-import pytest
-
 import philox
+import pytest
 from catalogue import KERNELS, MODELS
 from problems import Array, Bent
 from rows import KernelRow, posterior_of
@@ -32,9 +31,7 @@ def advance(run: Any, iterations: int = 1) -> Array:
     return theta
 
 
-def proposal(
-    kernel: Any, posterior: m4dl.Posterior, xi: Array, w: Array
-) -> tuple[Array, Array]:
+def proposal(kernel: Any, posterior: m4dl.Posterior, xi: Array, w: Array) -> tuple[Array, Array]:
     """The formulas of the literature: proposed xi and the logarithm of the acceptance ratio.
 
     In the coordinates of a metric C = diag(v) the target is exp(-Phi - |xi|^2/2) throughout.
@@ -146,7 +143,7 @@ def test_beta_one_draws_from_the_prior() -> None:
 
 
 def test_a_start_at_the_prior_is_a_draw_of_it() -> None:
-    """"prior" and the draws of prior.draw are the same white noise; "mean" is no noise."""
+    """ "prior" and the draws of prior.draw are the same white noise; "mean" is no noise."""
     posterior, tiny = flat(), m4dl.PCN(beta=1e-8, adapt=False)
     options: dict[str, Any] = {"draws": 1, "chains": 3, "seed": 9, "progress": False}
     first = m4dl.sample(posterior, tiny, start="prior", **options).theta[:, 0]

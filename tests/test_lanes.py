@@ -14,7 +14,6 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-
 from catalogue import KERNELS, MODELS, PRIORS
 from problems import Array, Bent
 from rows import KernelRow, ModelRow, PriorRow, posterior_of, posterior_over

@@ -6,7 +6,6 @@ import m4dl
 import numpy as np
 import pytest
 import scipy.sparse as sp
-
 from catalogue import MODELS
 from problems import Array, Bent, DenseAffine
 from rows import DISK, ModelRow, posterior_of, triangles
@@ -41,13 +40,6 @@ def test_interface(row: ModelRow) -> None:
     if model.domain is not None:
         assert model.at is not None
         assert model.domain.size_of(model.at) == size
-
-
-def test_every_public_model_has_a_row() -> None:
-    built = {type(row.build()) for row in MODELS}
-    public = {getattr(m4dl, name) for name in m4dl.__all__}
-    base = m4dl.LinearModel.__mro__[1]
-    assert {c for c in public if isinstance(c, type) and issubclass(c, base)} == built
 
 
 @pytest.mark.parametrize("mesh", [GRID, triangles(DISK)], ids=["grid", "triangles"])

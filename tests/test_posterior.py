@@ -5,7 +5,6 @@ from __future__ import annotations
 import m4dl
 import numpy as np
 import pytest
-
 from catalogue import MODELS
 from rows import ModelRow, posterior_of
 

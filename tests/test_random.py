@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import philox
 import pytest
 from m4dl import _core
 from scipy import stats
-
-import philox
 
 # Random123, file kat_vectors: philox 4x32 10.
 VECTORS = [

@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import handmade
 import m4dl
 import numpy as np
 import pytest
-from scipy import stats
-
-import handmade
 from catalogue import KERNELS
 from problems import Array, Bent
 from rows import KernelRow
+from scipy import stats
 
 EXACT = [row for row in KERNELS if row.exact]
 LENGTH = 16  # states of a chain, and so ranks
@@ -42,7 +41,9 @@ def schrodinger() -> tuple[m4dl.Model, m4dl.Prior]:
     """Two interior nodes of an interval of length 3: u follows theta from 0 to 1."""
     mesh = m4dl.Grid((3,), ((0.0, 3.0),))
     model = m4dl.Schrodinger(mesh, [[1.0], [1.8]], at="interior")
-    return model, m4dl.MaternPrior(mesh, std=1.5, length=2.0, smoothness=0.5, at="interior", mean=-1.0)
+    return model, m4dl.MaternPrior(
+        mesh, std=1.5, length=2.0, smoothness=0.5, at="interior", mean=-1.0
+    )
 
 
 def states(model: m4dl.Model, prior: m4dl.Prior, noise: float, kernel: Any, rng: Any) -> Array:

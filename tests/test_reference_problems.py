@@ -6,12 +6,11 @@ from functools import cache
 
 import m4dl
 import numpy as np
+import oracles as o
 import pytest
 import scipy.sparse as sp
-from scipy.fft import idctn
-
-import oracles as o
 from problems import Array, five_point_darcy
+from scipy.fft import idctn
 
 GRID = m4dl.Grid((33, 33))  # 32 x 32 interior nodes
 

@@ -51,7 +51,12 @@ private:
             for (std::size_t a = 0; a < arguments.size(); ++a)
                 inputs[a] = copy(*arguments[a], k, rows);
             try {
-                const Array result = py::cast<Array>(function(*inputs));
+                const auto raw = py::cast<py::array>(function(*inputs));
+                if (raw.dtype().kind() == 'c')
+                    throw py::type_error(std::string(name) +
+                                         " must return real numbers, got dtype " +
+                                         py::str(raw.dtype()).cast<std::string>());
+                const auto result = py::cast<Array>(raw);
                 const bool fits = batched_ ? result.ndim() == 2 && result.shape(0) == rows &&
                                                  result.shape(1) == out.rows()
                                            : result.ndim() == 1 && result.shape(0) == out.rows();

@@ -9,7 +9,7 @@
 namespace m4dl {
 namespace {
 
-constexpr Index kLeaf = 8;  // parts this small are eliminated as they come: one dense supernode
+constexpr Index kLeaf = 2;  // parts this small are eliminated as they come
 
 struct Graph {
     std::vector<Index> start, neighbour;

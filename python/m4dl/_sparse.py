@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._validate import Array
+from ._validate import Array, shape_text
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,11 @@ def triplets(name: str, matrix: Any, shape: tuple[int | None, int | None]) -> Tr
         matrix = sparse.coo_array(dense)
     coo = sparse.coo_array(matrix)
     if any(want is not None and want != got for want, got in zip(shape, coo.shape, strict=True)):
-        expected = ", ".join("any" if n is None else str(n) for n in shape)
-        raise ValueError(f"{name} must have shape ({expected}), got {coo.shape}")
+        raise ValueError(f"{name} must have shape {shape_text(shape)}, got {coo.shape}")
+    if np.iscomplexobj(coo.data):
+        raise TypeError(f"{name} must hold real numbers, got {coo.dtype}")
+    if coo.dtype.kind not in "iufb":
+        raise TypeError(f"{name} must hold real numbers, got dtype {coo.dtype}")
     value = np.ascontiguousarray(coo.data, dtype=np.float64)
     if not np.isfinite(value).all():
         raise ValueError(f"{name} must be finite, got {value[~np.isfinite(value)][0]}")

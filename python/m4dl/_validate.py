@@ -20,18 +20,18 @@ def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None
     ``shape`` gives the length of each axis, None for any.
     """
     try:
-        out = np.ascontiguousarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        raw = np.asarray(value)
+    except ValueError as error:  # ragged
         raise TypeError(f"{name} must be an array of numbers, got {_short(value)}") from error
-    if np.ndim(value) == 0:
-        out = out.reshape(())
+    if raw.dtype.kind not in "iuf":  # no strings, complex numbers, booleans, objects
+        raise TypeError(f"{name} must be an array of real numbers, got {_short(value)}")
+    out = np.asarray(raw, dtype=np.float64, order="C")
     if shape is not None:
         fits = out.ndim == len(shape) and all(
             want is None or want == got for want, got in zip(shape, out.shape, strict=True)
         )
         if not fits:
-            expected = ", ".join("any" if n is None else str(n) for n in shape)
-            raise ValueError(f"{name} must have shape ({expected}), got {out.shape}")
+            raise ValueError(f"{name} must have shape {shape_text(shape)}, got {out.shape}")
     bad = ~np.isfinite(out)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -89,6 +89,12 @@ def choice(name: str, value: Any, options: Sequence[str]) -> str:
             f"{name} must be one of {', '.join(map(repr, options))}, got {_short(value)}"
         )
     return value
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """Return a shape as a tuple in words, e.g. ``(any, 2)``."""
+    lengths = ["any" if n is None else str(n) for n in shape]
+    return f"({lengths[0]},)" if len(lengths) == 1 else f"({', '.join(lengths)})"
 
 
 def _short(value: Any) -> str:

@@ -34,16 +34,16 @@ class Grid:
     """
 
     def __init__(self, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None):
-        if isinstance(cells, int) or not 1 <= len(tuple(cells)) <= 3:
+        if np.ndim(cells) != 1 or not 1 <= len(cells) <= 3:
             raise ValueError(f"cells must be a sequence of one to three integers, got {cells!r}")
         self.cells = tuple(integer(f"cells[{a}]", n, 1) for a, n in enumerate(cells))
         if extent is None:
             extent = [(0.0, 1.0)] * len(self.cells)
-        if len(extent) != len(self.cells):
-            raise ValueError(f"extent must have {len(self.cells)} intervals, got {len(extent)}")
+        if not isinstance(extent, Sequence | np.ndarray) or len(extent) != len(self.cells):
+            raise ValueError(f"extent must have {len(self.cells)} intervals, got {extent!r}")
         box = []
         for a, interval in enumerate(extent):
-            if len(tuple(interval)) != 2:
+            if np.shape(interval) != (2,):
                 raise ValueError(f"extent[{a}] must be (low, high), got {interval!r}")
             low, high = (number(f"extent[{a}]", v) for v in interval)
             if not low < high:
@@ -192,6 +192,17 @@ def check_mesh(name: str, value: Any) -> Mesh:
     if not isinstance(value, Grid | TriangleMesh):
         raise TypeError(f"{name} must be a Grid or a TriangleMesh, got {type(value).__name__}")
     return value
+
+
+def check_domain(domain: Any, at: Any, size: int) -> None:
+    """Check that a field of ``size`` values can live on ``domain``; no domain, no check."""
+    if domain is None and at is None:
+        return
+    if domain is None or at is None:
+        raise ValueError(f"domain and at belong together, got domain={domain!r} and at={at!r}")
+    count = check_mesh("domain", domain).size_of(at)
+    if count != size:
+        raise ValueError(f"domain must have {size} values at {at!r}, as theta has, got {count}")
 
 
 def check_points(mesh: Mesh, points: ArrayLike) -> Array:

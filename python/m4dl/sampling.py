@@ -126,7 +126,7 @@ def sample(
         If Ctrl-C comes before the first draw; a store then holds a checkpoint all the same.
     """
     check_posterior(posterior)
-    if not hasattr(kernel, "start"):
+    if isinstance(kernel, type) or not hasattr(kernel, "start"):
         raise TypeError(f"kernel must be a kernel such as PCN(beta=0.2), got {kernel!r:.60}")
     draws = _validate.integer("draws", draws, 1)
     warmup = _validate.integer("warmup", warmup, 0)

@@ -66,8 +66,10 @@ class AffineElliptic(Model):
         n, sides = b.shape
         o = triplets("observe", observe, (None, n))
         points = o.shape[0]
+        if points == 0:
+            raise ValueError(f"observe must have at least one row, got {o.shape}")
         off = np.zeros((points, sides)) if offset is None else array("offset", offset)
-        if off.reshape(len(off), -1).shape != (points, sides):
+        if off.shape != (points, sides) and (sides > 1 or off.shape != (points,)):
             raise ValueError(f"offset must have shape ({points}, {sides}), got {off.shape}")
         empty = sparse.coo_array((n, n))
         a = symmetric_lower("constant", empty if constant is None else constant, n)

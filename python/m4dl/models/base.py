@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._validate import Array, array, integer
-from ..meshes import Mesh
+from ..meshes import Mesh, check_domain
 
 
 class Model:
@@ -27,6 +27,7 @@ class Model:
     """
 
     def __init__(self, core: Any, domain: Mesh | None = None, at: str | None = None):
+        check_domain(domain, at, core.parameters)
         self.core = core
         self.domain = domain
         self.at = at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
@@ -73,12 +74,12 @@ class Darcy(Model):
                     f"grid must have at least 2 cells along each axis, got {mesh.cells}"
                 )
             if blocks is not None:
-                coarse = tuple(blocks)
-                if len(coarse) != mesh.dim or any(
+                if np.shape(blocks) != (mesh.dim,) or any(
                     integer("blocks", b, 1) > n or n % b
-                    for b, n in zip(coarse, mesh.cells, strict=False)
+                    for b, n in zip(blocks, mesh.cells, strict=True)
                 ):
-                    raise ValueError(f"blocks must divide the cells {mesh.cells}, got {coarse}")
+                    raise ValueError(f"blocks must divide the cells {mesh.cells}, got {blocks!r}")
+                coarse = tuple(blocks)
                 domain, at = Grid(coarse, mesh.extent), "cells"
             elif at == "cells":
                 coarse = mesh.cells

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._validate import Array, array, integer, number
-from ..meshes import Mesh
+from ..meshes import Mesh, check_domain
 
 MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]
 
@@ -30,6 +30,7 @@ class Prior:
     """
 
     def __init__(self, core: Any, mean: Array, domain: Mesh | None = None, at: str | None = None):
+        check_domain(domain, at, core.parameters)
         self.core = core
         self.mean = mean
         self.domain = domain
@@ -53,10 +54,10 @@ class Prior:
 
     def draw(self, count: int, seed: int) -> Array:
         """Return ``count`` independent draws of theta, (count, D)."""
-        xi = _core.initial_white_noise(
-            integer("seed", seed, 0), integer("count", count, 1), self.white
-        )
-        return self.push(xi)
+        count = integer("count", count, 1)
+        if integer("seed", seed, 0) >= 2**64:
+            raise ValueError(f"seed must be below 2**64, got {seed}")
+        return self.push(_core.initial_white_noise(seed, count, self.white))
 
     def marginal_std(self) -> Array:
         """Return the exact pointwise standard deviation of theta, (D,). Costs D solves."""

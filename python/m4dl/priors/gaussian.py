@@ -39,6 +39,8 @@ class GaussianPrior(Prior):
         if m.ndim == 0 and c.ndim == 0:
             raise ValueError("mean or cov must be an array, to say how many parameters there are")
         size = m.size if m.ndim else len(c)
+        if size == 0:
+            raise ValueError("mean and cov must not be empty, got no parameters")
         if c.ndim and c.shape != (size,) * c.ndim:
             raise ValueError(f"cov must have shape {(size,) * c.ndim}, got {c.shape}")
         m = np.broadcast_to(m, (size,)).copy()

@@ -85,6 +85,8 @@ class MaternPrior(Prior):
             - 0.5 * mesh.dim * np.log(4 * np.pi)
             - 2 * nu * np.log(kappa)
         )
+        if isinstance(mesh, Grid) and min(mesh.shape_of(at)) < 1:
+            raise ValueError(f"mesh must have nodes in its interior, got {mesh!r}")
         stiffness, mass = stiffness_and_mass(mesh, at)
         n = mass.size
         m = mean_field(mean, mesh, at, n)

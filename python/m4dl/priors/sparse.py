@@ -44,6 +44,8 @@ class SparsePrior(Prior):
         if not sparse.issparse(A) or A.shape[0] != A.shape[1]:
             raise TypeError(f"A must be a square sparse matrix, got {type(A).__name__}")
         n = A.shape[0]
+        if D is not None and np.shape(D)[1:] == (0,):
+            raise ValueError(f"D must have at least one column, got shape {D.shape}")
         m = (
             np.broadcast_to(array("mean", mean), (n,))
             if np.ndim(mean) == 0

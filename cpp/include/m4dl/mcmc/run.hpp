@@ -65,7 +65,7 @@ public:
         for (Index c = 0; c < chains_; ++c)
             if (!std::isfinite(phi[c / kLanes][c % kLanes]))
                 bad += (bad.empty() ? "" : ", ") + std::to_string(c);
-        require(bad.empty(), "the potential is not finite at the start of chain ", bad,
+        require(bad.empty(), "the potential is not finite at the start of chain(s) ", bad,
                 ": the solve failed or the start is far outside the model's range");
     }
 

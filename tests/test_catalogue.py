@@ -1,0 +1,80 @@
+"""The catalogue is complete, and what it lists is documented."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import m4dl
+import pytest
+from catalogue import KERNELS, MODELS, PRIORS
+
+BUILT = {
+    "model": {type(row.build()) for row in MODELS},
+    "prior": {type(row.build()) for row in PRIORS},
+    "kernel": {type(row.kernel(3)) for row in KERNELS},
+}
+PUBLIC = {getattr(m4dl, name) for name in m4dl.__all__}
+CLASSES = [c for c in PUBLIC if isinstance(c, type)]
+# Results, which nobody builds by hand, and a function without arguments.
+CALLED = sorted(PUBLIC - {m4dl.Draws, m4dl.Moments, m4dl.build_info}, key=lambda c: c.__name__)
+
+
+def base(cls: type) -> type:
+    """What all classes of a family derive from."""
+    return cls.__mro__[-2]
+
+
+@pytest.mark.parametrize("family", ["model", "prior"])
+def test_every_public_class_has_a_row(family: str) -> None:
+    (root,) = {base(c) for c in BUILT[family]}
+    assert {c for c in CLASSES if issubclass(c, root)} == BUILT[family]
+
+
+def test_every_public_kernel_has_a_row() -> None:
+    assert {c for c in CLASSES if hasattr(c, "start")} == BUILT["kernel"]
+    for row in KERNELS:
+        assert row.kernel(3).metric is None or row.metric
+    # each with and without a metric
+    assert len(KERNELS) == 2 * len(BUILT["kernel"])
+
+
+def test_names_of_rows_are_unique() -> None:
+    for rows in (MODELS, PRIORS, KERNELS):
+        names = [str(row) for row in rows]
+        assert len(set(names)) == len(names)
+
+
+def documented(text: str) -> set[str]:
+    """Names under Parameters and Attributes of a numpydoc docstring: ``a, b : type``."""
+    out: set[str] = set()
+    for section in ("Parameters", "Attributes"):
+        found = re.search(rf"^{section}\n-+\n(.*?)(?=^\w[^\n]*\n-+\n|\Z)", text, re.M | re.S)
+        if found:
+            for names in re.findall(r"^(\w[\w, ]*?)(?: : .*)?$", found[1], re.M):
+                out |= {name.strip() for name in names.split(",")}
+    return out
+
+
+@pytest.mark.parametrize("thing", CALLED, ids=lambda c: c.__name__)
+def test_every_argument_is_documented(thing: Any) -> None:
+    text = inspect.getdoc(thing)
+    assert text
+    arguments = set(inspect.signature(thing).parameters)
+    if len(arguments) > 1:  # a single one may be told in a sentence
+        assert arguments <= documented(text), arguments - documented(text)
+
+
+@pytest.mark.parametrize("family", BUILT)
+def test_published_methods_name_their_source(family: str) -> None:
+    """Paper and section, for all that is not plain linear algebra or the user's own."""
+    own = {
+        m4dl.AffineElliptic,
+        m4dl.LinearModel,
+        m4dl.PythonModel,
+        m4dl.GaussianPrior,
+        m4dl.SparsePrior,
+    }
+    for cls in BUILT[family] - own:
+        assert re.search(r"^Source\n------\n\S", inspect.getdoc(cls) or "", re.M), cls
