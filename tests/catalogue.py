@@ -1,8 +1,8 @@
 """One row per model, prior and kernel: every property is tested on every row.
 
 A row builds its object at a small size and names what it is compared with: an independent NumPy
-version (tests/oracles), an order of convergence, a dense covariance. ``rows.py`` says what else a row
-may hold.
+version (tests/oracles), an order of convergence, a dense covariance. ``rows.py`` says what else a
+row may hold.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import m4dl
 import numpy as np
 import oracles as o
 import scipy.sparse as sp
+from prior_rows import matern, matern_triangles, series, series_triangles
 from problems import Bent, DenseAffine, Linear
 from rows import (
     BOX2,
@@ -24,12 +25,8 @@ from rows import (
     affine_mixed,
     darcy,
     darcy_triangles,
-    matern,
-    matern_triangles,
     schrodinger,
     schrodinger_triangles,
-    series,
-    series_triangles,
     triangles,
 )
 

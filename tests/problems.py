@@ -14,7 +14,7 @@ Array = np.ndarray
 
 
 def five_point_darcy(n: int, observe: Array) -> m4dl.AffineElliptic:
-    """-div(exp(theta) grad u) = 1 on n x n interior nodes, a face's coefficient the mean of its two.
+    """-div(exp(theta) grad u) = 1 on n x n interior nodes, a face's coefficient its nodes' mean.
 
     A boundary face takes its interior node's value. With B the differences across faces (F, n^2)
     and W the weights of the nodes in each face's mean, A(c) = B' diag(W c) B / h^2.

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import m4dl
 import numpy as np
 import oracles as o
-import scipy.linalg
 from problems import Array, Bent, five_point_darcy, mixed_boundary
 
 
@@ -64,7 +63,7 @@ class PriorRow:
 
 @dataclass(frozen=True)
 class KernelRow:
-    """A kernel; ``build(metric)`` with a metric or None, ``exact``: reversible for the posterior."""
+    """A kernel, built with a metric or None; ``exact``: reversible for the posterior."""
 
     name: str
     build: Callable[..., Any]
@@ -295,112 +294,6 @@ def affine_mixed() -> ModelRow:
         oracle,
         refined=refined,
     )
-
-
-def matern(
-    box: o.Box, at: str, smoothness: float, std: float = 1.3, length: float = 0.4, **options: Any
-) -> PriorRow:
-    """``options``: boundary, mean."""
-    corrected = options.get("boundary", "corrected") == "corrected"
-    mean = options.get("mean", 0.0)
-    return PriorRow(
-        f"matern {box.dim}d {at} nu={smoothness:g}{'' if corrected else ' neumann'}",
-        lambda: m4dl.MaternPrior(
-            grid(box), std=std, length=length, smoothness=smoothness, at=at, **options
-        ),
-        lambda: o.matern_covariance(box, at, std, length, smoothness, corrected),
-        (lambda: mean(box.coordinates(at))) if callable(mean) else mean,
-    )
-
-
-def matern_triangles(mesh: o.Triangulation, smoothness: int, boundary: str) -> PriorRow:
-    std, length = 0.8, 0.5
-
-    def covariance() -> Array:
-        """Inverse of K (M^{-1} K)^{alpha-1} / tau^2, as on grids."""
-        mass, stiffness = _p1_matrices(mesh)
-        kappa, tau, alpha = o.priors._scale(2, std, length, smoothness)
-        operator = kappa**2 * np.diag(mass) + stiffness
-        inverse = np.linalg.inv(operator)
-        out = inverse
-        for _ in range(alpha - 1):
-            out = inverse @ (mass[:, None] * out)
-        out = tau**2 * (out + out.T) / 2.0
-        if boundary == "corrected":
-            out *= std**2 / np.sqrt(np.outer(np.diag(out), np.diag(out)))
-        return out
-
-    return PriorRow(
-        f"matern triangles nu={smoothness} {boundary}",
-        lambda: m4dl.MaternPrior(
-            triangles(mesh), std=std, length=length, smoothness=smoothness, boundary=boundary
-        ),
-        covariance,
-    )
-
-
-def _p1_matrices(mesh: o.Triangulation) -> tuple[Array, Array]:
-    """Lumped mass (P,) and stiffness (P, P)."""
-    stiffness = np.zeros((len(mesh.points),) * 2)
-    mass = np.zeros(len(mesh.points))
-    for nodes, area, local in zip(mesh.cells, mesh.areas, mesh.element_matrices()[0], strict=True):
-        mass[nodes] += area / 3.0
-        stiffness[np.ix_(nodes, nodes)] += local
-    return mass, stiffness
-
-
-def _series_covariance(
-    basis: Array, eigenvalues: Array, alpha: float, std: Any, size: float
-) -> Array:
-    variance = eigenvalues**-alpha
-    if std is not None:
-        variance *= std**2 * size / variance.sum()
-    return np.asarray((basis * variance) @ basis.T)
-
-
-def series(
-    box: o.Box,
-    at: str,
-    modes: list[tuple[int, ...]],
-    alpha: float,
-    std: float | None,
-    **options: Any,
-) -> PriorRow:
-    """``modes``: the wave numbers of the smallest eigenvalues, in any order."""
-
-    def covariance() -> Array:
-        size = float(np.prod(box.bounds[:, 1] - box.bounds[:, 0]))
-        return _series_covariance(*o.sine_series(box, at, modes), alpha, std, size)
-
-    return PriorRow(
-        f"series {box.dim}d {at}{' plain' if std is None else ''}",
-        lambda: m4dl.SeriesPrior(
-            grid(box), modes=len(modes), alpha=alpha, std=std, at=at, **options
-        ),
-        covariance,
-        options.get("mean", 0.0),
-    )
-
-
-def series_triangles(mesh: o.Triangulation, modes: int) -> PriorRow:
-    """The number of modes may not cut an eigenspace in two."""
-
-    def covariance() -> Array:
-        mass, stiffness = _p1_matrices(mesh)
-        free = np.flatnonzero(~mesh.boundary)
-        values, vectors = scipy.linalg.eigh(stiffness[np.ix_(free, free)], np.diag(mass[free]))
-        basis = np.zeros((len(mass), modes))
-        basis[free] = vectors[:, :modes]
-        return _series_covariance(basis, values[:modes], 2.0, 1.5, float(mesh.areas.sum()))
-
-    return PriorRow(
-        "series triangles",
-        lambda: m4dl.SeriesPrior(triangles(mesh), modes=modes, alpha=2.0, std=1.5),
-        covariance,
-    )
-
-
-# ----------------------------------------------------------------------------------- posteriors
 
 
 def posterior_of(row: ModelRow) -> m4dl.Posterior:

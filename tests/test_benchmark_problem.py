@@ -61,7 +61,7 @@ def test_log_priors(posterior: m4dl.Posterior) -> None:
 
 
 def test_the_traps_are_there(posterior: m4dl.Posterior) -> None:
-    """Reading the files the other way is seen by the observations, though not by the likelihoods."""
+    """Reading the files the other way shows in the observations, though not in the likelihoods."""
     wrong = posterior.model(np.log(COEFFICIENTS))
     seen = np.abs(wrong - Z).max(axis=1) > 1e-6
     assert seen[2:].all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def check_taylor(value: Callable[[float], Array], slope: Array, linear: bool = F
         # 1e2 roundings of numbers of the size of the values
         assert max(remainders) <= 1e2 * 2.2e-16 * (np.abs(start).max() + np.abs(slope).max())
         return
-    for larger, smaller in zip(remainders, remainders[1:], strict=False):
+    for larger, smaller in pairwise(remainders):
         # c e^2 + d e^3 with |d| e <= 0.1 c: the ratio is 4 up to 10 %, the order 2 up to 0.15. A
         # slope that is off by s adds s e: already s = c e/3 moves the order by more.
         assert np.log2(larger / smaller) == pytest.approx(2.0, abs=0.15), remainders

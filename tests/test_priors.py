@@ -28,7 +28,7 @@ def test_mean_and_covariance(row: PriorRow) -> None:
     np.testing.assert_array_equal(prior.push(np.zeros(prior.white)), expected)
     covariance, t = row.covariance(), factor(prior)
     assert t.shape == (prior.parameters, prior.white)
-    # The oracle inverts (kappa^2 M + S)^alpha densely: condition numbers up to 1e6, 1e6 eps = 2e-10.
+    # The oracle inverts (kappa^2 M + S)^alpha densely: condition numbers to 1e6, 1e6 eps = 2e-10.
     atol = 1e-9 * np.abs(covariance).max()
     np.testing.assert_allclose(t @ t.T, covariance, rtol=0, atol=atol)
     std = np.sqrt(np.diag(covariance))

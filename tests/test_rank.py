@@ -1,10 +1,10 @@
 """The exact rank test of reversible kernels, on nonlinear posteriors.
 
 Draw (xi, y) jointly. Give xi a uniformly random place among L states of a chain: run the kernel
-forwards from it to the last, backwards (for a reversible kernel the same) to the first. All L states
-then follow the posterior of y, exchangeably with respect to the place, so the rank of xi among them
-is exactly uniform, at any chain length and with no burn-in. It has no power against ULA with small
-steps, which test_closed_form.py holds to its own law.
+forwards from it to the last, backwards (for a reversible kernel the same) to the first. All L
+states then follow the posterior of y, exchangeably with respect to the place, so the rank of xi
+among them is exactly uniform, at any chain length and with no burn-in. It has no power against ULA
+with small steps, which test_closed_form.py holds to its own law.
 
 Source: A. Gandy, J. Scott, Unit testing for MCMC and other Monte Carlo methods, arXiv:2001.06465;
 Red-Portal/MCMCTesting.jl, exactranktest.
@@ -65,7 +65,7 @@ def states(model: m4dl.Model, prior: m4dl.Prior, noise: float, kernel: Any, rng:
 def p_value(statistics: Array, rng: Any) -> float:
     """Chi-square of the ranks of entry 0 among (R, LENGTH, S); the smallest p times S.
 
-    Rejected proposals tie with their state: ties are broken at random, which keeps the rank uniform.
+    Rejected proposals tie with their state: ties are broken at random, which keeps it uniform.
     """
     worst = 1.0
     for k in range(statistics.shape[2]):

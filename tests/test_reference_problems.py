@@ -1,4 +1,4 @@
-"""The two reference problems (tests/data/reference_problems), expressed exactly in the public API."""
+"""The two reference problems (tests/data/reference_problems), exactly, in the public API."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ AffineElliptic::Workspace AffineElliptic::workspace(Chains) const {
             .derivative = parameter,
             .values = system_.a0.array().replicate(1, kLanes),
             .state = std::vector<Block>(system_.load.size(), field),
+            .rhs = std::vector<double*>(system_.load.size()),
             .adjoint = field,
             .scratch = field,
             .dcoefficient = parameter};
@@ -38,7 +39,6 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
     link_.apply(theta, w.coefficient, w.derivative);
     for (const auto& [e, i, j] : varying_)
         w.values.row(e) = system_.terms.row_times(e, w.coefficient) + system_.a0[e];
-    w.factor.factor(w.values.data());
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& u = w.state[r];
         if (system_.load_terms.empty())
@@ -46,7 +46,13 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
         else
             system_.load_terms[r].times(w.coefficient, u);
         u.colwise() += system_.load[r].array();
-        w.factor.solve(u, w.scratch);
+        w.factor.to_elimination_order(u, w.scratch);
+        w.rhs[r] = u.data();
+    }
+    w.factor.factor(w.values.data(), w.rhs);
+    for (Index r = 0; r < right_hand_sides(); ++r) {
+        Block& u = w.state[r];
+        w.factor.half_solve(u, w.scratch);
         for (Index p = 0; p < points(); ++p)
             y.row(r * points() + p) = system_.observe.row_times(p, u) + system_.offset[r][p];
     }

@@ -109,11 +109,64 @@ M4DL_INLINE void add_entry(double* to, const double* from) {
         store<W>(to + half, load<W>(to + half) + load<W>(from + half));
 }
 
+// One entry of the factor: a number per lane (N == kLanes) or one number for all lanes (N == 1).
+template <int N, int W>
+M4DL_INLINE Real<W> factor_entry(const double* at, int half) {
+    if constexpr (N == 1) return simd::broadcast<W>(*at);
+    return load<W>(at + half);
+}
+
+// R rows below the diagonal block at once: x[rows[r]] -= sum_p L(r, p) own[p].
+template <int N, int W, int R>
+M4DL_INLINE void forward_rows(const double* panel_row, const Index* rows, const double* own,
+                              Index width, double* x) {
+    constexpr int L = static_cast<int>(kLanes);
+    for (int half = 0; half < L; half += W) {
+        Real<W> acc[R];
+        for (int r = 0; r < R; ++r) acc[r] = load<W>(x + rows[r] * L + half);
+        for (Index p = 0; p < width; ++p) {
+            const Real<W> value = load<W>(own + p * L + half);
+            for (int r = 0; r < R; ++r)
+                acc[r] -= factor_entry<N, W>(panel_row + (r * width + p) * N, half) * value;
+        }
+        for (int r = 0; r < R; ++r) store<W>(x + rows[r] * L + half, acc[r]);
+    }
+}
+
+// One supernode of x := L^{-1} x, rows in order of elimination.
+template <int N, int W>
+M4DL_INLINE void forward_node(const Symbolic& s, const Supernode& node, const double* panel,
+                              double* x) {
+    constexpr int L = static_cast<int>(kLanes);
+    const Index width = node.width;
+    const Index* rows = s.rows.data() + node.rows;
+    double* own = x + node.first * L;
+    for (Index i = 0; i < width; ++i)
+        for (int half = 0; half < L; half += W) {
+            Real<W> acc = load<W>(own + i * L + half);
+            const double* row = panel + i * width * N;
+            for (Index p = 0; p < i; ++p)
+                acc -= factor_entry<N, W>(row + p * N, half) * load<W>(own + p * L + half);
+            store<W>(own + i * L + half, acc * factor_entry<N, W>(row + i * N, half));
+        }
+    Index i = width;
+    for (; i + 4 <= node.height; i += 4)
+        forward_rows<N, W, 4>(panel + i * width * N, rows + i, own, width, x);
+    for (; i < node.height; ++i)
+        forward_rows<N, W, 1>(panel + i * width * N, rows + i, own, width, x);
+}
+
+template <int N, int W>
+M4DL_INLINE void forward_all(const Symbolic& s, const double* panels, double* x) {
+    for (const Supernode& node : s.nodes) forward_node<N, W>(s, node, panels + node.panel * N, x);
+}
+
 // Multifrontal factorisation: each supernode gathers its entries of A and its children's updates,
-// eliminates its columns, and leaves an update for its parent.
+// eliminates its columns, and leaves an update for its parent. While the columns are in the cache,
+// each of the `count` right-hand sides takes its forward substitution through them.
 template <int N, int W>
 M4DL_INLINE void factor_all(const Symbolic& s, const double* values, double* panels,
-                            double* updates) {
+                            double* updates, double* const* rhs, Index count) {
     for (const Supernode& node : s.nodes) {
         const Index width = node.width, height = node.height, rest = height - width;
         double* panel = panels + node.panel * N;
@@ -140,6 +193,8 @@ M4DL_INLINE void factor_all(const Symbolic& s, const double* values, double* pan
                          });
         factor_panel<N, W>(panel, width, height);
         schur<N, W>(update, panel + width * width * N, width, rest);
+        if constexpr (N == static_cast<int>(kLanes))
+            for (Index r = 0; r < count; ++r) forward_node<N, W>(s, node, panel, rhs[r]);
         for_children([&](const Supernode& child, const double* from, Index below,
                          const Index* at) M4DL_INLINE_LAMBDA {
             for (Index i = child.into_panel; i < below; ++i) {
@@ -148,55 +203,6 @@ M4DL_INLINE void factor_all(const Symbolic& s, const double* values, double* pan
                     add_entry<N, W>(row + (at[j] - width) * N, from + (i * below + j) * N);
             }
         });
-    }
-}
-
-// One entry of the factor: a number per lane (N == kLanes) or one number for all lanes (N == 1).
-template <int N, int W>
-M4DL_INLINE Real<W> factor_entry(const double* at, int half) {
-    if constexpr (N == 1) return simd::broadcast<W>(*at);
-    return load<W>(at + half);
-}
-
-// R rows below the diagonal block at once: x[rows[r]] -= sum_p L(r, p) own[p].
-template <int N, int W, int R>
-M4DL_INLINE void forward_rows(const double* panel_row, const Index* rows, const double* own,
-                              Index width, double* x) {
-    constexpr int L = static_cast<int>(kLanes);
-    for (int half = 0; half < L; half += W) {
-        Real<W> acc[R];
-        for (int r = 0; r < R; ++r) acc[r] = load<W>(x + rows[r] * L + half);
-        for (Index p = 0; p < width; ++p) {
-            const Real<W> value = load<W>(own + p * L + half);
-            for (int r = 0; r < R; ++r)
-                acc[r] -= factor_entry<N, W>(panel_row + (r * width + p) * N, half) * value;
-        }
-        for (int r = 0; r < R; ++r) store<W>(x + rows[r] * L + half, acc[r]);
-    }
-}
-
-// x := L^{-1} x, rows in order of elimination.
-template <int N, int W>
-M4DL_INLINE void forward_all(const Symbolic& s, const double* panels, double* x) {
-    constexpr int L = static_cast<int>(kLanes);
-    for (const Supernode& node : s.nodes) {
-        const Index width = node.width;
-        const double* panel = panels + node.panel * N;
-        const Index* rows = s.rows.data() + node.rows;
-        double* own = x + node.first * L;
-        for (Index i = 0; i < width; ++i)
-            for (int half = 0; half < L; half += W) {
-                Real<W> acc = load<W>(own + i * L + half);
-                const double* row = panel + i * width * N;
-                for (Index p = 0; p < i; ++p)
-                    acc -= factor_entry<N, W>(row + p * N, half) * load<W>(own + p * L + half);
-                store<W>(own + i * L + half, acc * factor_entry<N, W>(row + i * N, half));
-            }
-        Index i = width;
-        for (; i + 4 <= node.height; i += 4)
-            forward_rows<N, W, 4>(panel + i * width * N, rows + i, own, width, x);
-        for (; i < node.height; ++i)
-            forward_rows<N, W, 1>(panel + i * width * N, rows + i, own, width, x);
     }
 }
 
@@ -246,8 +252,8 @@ M4DL_INLINE void backward_all(const Symbolic& s, const double* panels, double* x
 
 template <int W>
 M4DL_INLINE void factor_lanes_kernel(const Symbolic& s, const double* values, double* panels,
-                                     double* updates) {
-    factor_all<static_cast<int>(kLanes), W>(s, values, panels, updates);
+                                     double* updates, double* const* rhs, Index count) {
+    factor_all<static_cast<int>(kLanes), W>(s, values, panels, updates, rhs, count);
 }
 template <int W>
 M4DL_INLINE void forward_lanes_kernel(const Symbolic& s, const double* panels, double* x) {
@@ -267,7 +273,9 @@ M4DL_INLINE void backward_shared_kernel(const Symbolic& s, const double* panels,
 }
 
 M4DL_DISPATCH(factor_lanes_kernel, factor_lanes,
-              (const Symbolic& s, const double* v, double* p, double* u), (s, v, p, u))
+              (const Symbolic& s, const double* v, double* p, double* u, double* const* rhs,
+               Index n),
+              (s, v, p, u, rhs, n))
 M4DL_DISPATCH(forward_lanes_kernel, forward_lanes, (const Symbolic& s, const double* p, double* x),
               (s, p, x))
 M4DL_DISPATCH(backward_lanes_kernel, backward_lanes,
@@ -289,11 +297,12 @@ Cholesky<Width>::Cholesky(std::shared_ptr<const Symbolic> symbolic)
 }
 
 template <Index Width>
-void Cholesky<Width>::factor(const double* values) {
+void Cholesky<Width>::factor(const double* values, std::span<double* const> rhs) {
     if constexpr (Width == 1)
-        factor_all<1, 1>(*symbolic_, values, panels_.data(), updates_.data());
+        factor_all<1, 1>(*symbolic_, values, panels_.data(), updates_.data(), nullptr, 0);
     else
-        factor_lanes(*symbolic_, values, panels_.data(), updates_.data());
+        factor_lanes(*symbolic_, values, panels_.data(), updates_.data(), rhs.data(),
+                     static_cast<Index>(rhs.size()));
     // The diagonal holds 1/l: finite and positive exactly where every pivot was.
     failed_.setZero();
     for (const Supernode& node : symbolic_->nodes)

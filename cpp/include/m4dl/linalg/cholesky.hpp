@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "m4dl/linalg/symbolic.hpp"
 
@@ -18,7 +19,9 @@ public:
     explicit Cholesky(std::shared_ptr<const Symbolic> symbolic);
 
     // `values`: the entries of the lower triangle in the order of the pattern, (nonzeros, Width).
-    void factor(const double* values);
+    // With one matrix per chain, each right-hand side in `rhs` (size, kLanes), rows in the order of
+    // elimination, becomes L^{-1} times itself in the same sweep; `half_solve` completes the solve.
+    void factor(const double* values, std::span<double* const> rhs = {});
 
     // x := A^{-1} x, in the original order of the unknowns. `scratch` is overwritten.
     void solve(Block& x, Block& scratch) const;
@@ -28,12 +31,14 @@ public:
     // The adjoint of half_solve: x := L^{-1} x, original order in, order of elimination out.
     void half_solve_adjoint(Block& x, Block& scratch) const;
 
+    // Brings the rows of x into the order of elimination.
+    void to_elimination_order(Block& x, Block& scratch) const;
+
     // 0 in the lanes whose matrix was positive definite, NaN in the others.
     const Lanes& failed() const { return failed_; }
     const Symbolic& symbolic() const { return *symbolic_; }
 
 private:
-    void to_elimination_order(Block& x, Block& scratch) const;
     void to_original_order(Block& x, Block& scratch) const;
 
     std::shared_ptr<const Symbolic> symbolic_;

@@ -34,6 +34,7 @@ public:
         Block coefficient, derivative;  // c and dc/dtheta
         Block values;                   // of A
         std::vector<Block> state;       // u_r
+        std::vector<double*> rhs;       // where the u_r are
         Block adjoint, scratch, dcoefficient;
     };
 
