@@ -60,7 +60,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return numbers, strings, lists and dicts for JSON (NaN and infinity become None)."""
-        plain: dict[str, Any] = _plain(
+        out: dict[str, Any] = plain(
             {
                 "run": self.run,
                 "rows": self.rows,
@@ -69,7 +69,7 @@ class Summary:
                 "advice": list(self.advice),
             }
         )
-        return plain
+        return out
 
     def __str__(self) -> str:
         advice = [textwrap.fill(a, _WIDTH, subsequent_indent="  ") for a in self.advice]
@@ -233,11 +233,12 @@ def _ratio(value: float) -> str:
     return f"{value:.3f}" if value < 100 else f"{value:.3g}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return numbers, strings, lists and dicts for JSON (NaN and infinity become None)."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,201 @@
+"""The benchmark of Aristoff and Bangerth on its published data: 64 blocks, 169 measurements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from .. import diagnostics
+from .._validate import Array
+from ..draws import Draws
+from ..kernels import MALA, DiagonalMetric
+from ..meshes import Grid
+from ..models import Darcy
+from ..posterior import GaussianNoise, Posterior
+from ..priors import GaussianPrior
+from . import darcy_figures
+from .information import information, turn
+from .settings import Settings
+
+ABOUT = "64 conductivities from 169 published measurements of a flow (Aristoff, Bangerth 2023)"
+SIDE = 8
+MEAN, STD = 4.0, 2.0
+"""Of log a in each block. The published prior is a density with respect to a, proportional to
+exp(-(log a)^2 / (2 * 2^2)); its Jacobian in log a shifts the mean from 0 to 2^2."""
+SIGMA = 0.05
+THIN = 25
+PILOT_POINTS = 160
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The published problem.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        Of theta = log a in C order of the blocks: block (x, y) is component 8 x + y.
+    points : (169, 2) array
+    truth : (64,) array
+        The log a that the measurements were made with.
+    """
+
+    posterior: Posterior
+    points: Array
+    truth: Array
+
+
+def benchmark() -> Benchmark:
+    """Build the benchmark from the tables in the package.
+
+    Source
+    ------
+    D. Aristoff, W. Bangerth, A benchmark for the Bayesian inversion of coefficients in partial
+    differential equations, SIAM Review 65 (2023); data/aristoff_bangerth/PROVENANCE.txt.
+    """
+    measured, exact = _table("z_hat.csv"), _table("theta_true.csv")
+    points = np.stack([measured["x"], measured["y"]], axis=1)
+    model = Darcy(Grid((32, 32)), points, 10.0, blocks=(SIDE, SIDE))
+    prior = GaussianPrior(MEAN, np.full(SIDE**2, STD**2), domain=model.domain, at=model.at)
+    # The published vector has x fast; every row of the table names its block, so no order is assumed.
+    truth = np.empty((SIDE, SIDE))
+    truth[exact["block_x"].astype(int), exact["block_y"].astype(int)] = np.log(exact["theta_true"])
+    posterior = Posterior(model, prior, data=measured["z_hat"], noise=GaussianNoise(SIGMA))
+    return Benchmark(posterior, points, truth.ravel())
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Sample the benchmark, write summary, numbers and figures; return the numbers."""
+    problem = benchmark()
+    seeds = settings.seeds(3)
+    tuned, kernel, start = _tune(problem.posterior, settings, seeds[:2])
+    settings.say(f"Sampling: {settings.chains} chains, {settings.draws * THIN:,} iterations each")
+    warmup = settings.warmup - 2 * (settings.warmup // 4)  # what the pilot runs have left
+    draws = settings.sample(
+        tuned, kernel, draws=settings.draws, warmup=warmup, seed=seeds[2], thin=THIN, start=start
+    )
+    coefficient = diagnostics.summarise(np.exp(draws.theta))
+    mirror = _mirror_gap(draws)
+    figures = darcy_figures.draw(draws, problem.posterior, problem.points, problem.truth)
+    numbers = {
+        "demo": "darcy",
+        "data": "data/aristoff_bangerth in the package, see its PROVENANCE.txt",
+        "model": repr(problem.posterior),
+        "prior": {"law": "log a ~ N(mean, std^2) in each block", "mean": MEAN, "std": STD},
+        "order": "lists of 64 are in the published order: entry x + 8 y is block (x, y)",
+        "truth": _published(np.exp(problem.truth)),
+        "a": {name: _published(values) for name, values in coefficient.items()},
+        "log_a": {
+            "mean": _published(draws.mean()),
+            "std": _published(draws.std()),
+            "mcse_mean": _published(draws.mcse()),
+            "ess_bulk": _published(draws.ess()),
+            "ess_tail": _published(draws.ess("tail")),
+            "rhat": _published(draws.rhat()),
+        },
+        "largest_mirror_gap_in_standard_errors": mirror,
+        "summary": draws.summary().to_dict(),
+        "provenance": draws.provenance,
+    }
+    settings.write(_text(draws, coefficient, problem.truth, mirror), numbers, figures)
+    return numbers
+
+
+def _tune(
+    posterior: Posterior, settings: Settings, seeds: list[int]
+) -> tuple[Posterior, MALA, str | Array]:
+    """Two short runs from draws of the prior: where the posterior is, and its metric there.
+
+    Plain MALA needs some 7,000 iterations for an effective draw of the worst parameter, pCN over
+    20,000; with the mean information of a pilot run as its metric MALA needs 400. The first pilot
+    finds the posterior, the second one the metric.
+
+    Returns the posterior in turned white noise, the kernel for it, and a start for each chain.
+    """
+    length = settings.warmup // 4
+    kernel, tuned = MALA(1e-2), posterior
+    start: str | Array = "prior"
+    draws = min(10, length // 2)
+    for stage, seed in enumerate(seeds, start=1):
+        settings.say(f"Pilot run {stage} of 2: {settings.chains} chains, {length:,} iterations each")
+        thin = (length // 2) // draws
+        pilot = settings.sample(
+            tuned,
+            kernel,
+            draws=draws,
+            warmup=length - draws * thin,
+            seed=seed,
+            thin=thin,
+            start=start,
+        )
+        if not pilot.complete:
+            raise KeyboardInterrupt
+        noise = (pilot.theta - MEAN) / STD  # xi of the benchmark's own prior
+        points = noise.reshape(-1, posterior.white)
+        points = points[:: -(-len(points) // PILOT_POINTS)]
+        spectrum, basis = np.linalg.eigh(information(posterior, points, settings.threads))
+        kernel = MALA(0.1, metric=DiagonalMetric(1 / spectrum))
+        tuned, start = turn(posterior, basis), noise[:, -1] @ basis
+    return tuned, kernel, start
+
+
+def _mirror_gap(draws: Draws) -> float:
+    """Largest difference of mirrored blocks' posterior means of log a, in its standard errors.
+
+    Domain, points, data and prior do not change when x and y are exchanged, nor does the posterior:
+    an exact test of the means. Over 28 pairs a gap above 4 would be a sign of trouble.
+    """
+    mean, error = (f.reshape(SIDE, SIDE) for f in (draws.mean(), draws.mcse()))
+    above = np.triu_indices(SIDE, 1)
+    # Both blocks of a pair come from the same chains; their correlation is left out.
+    return float((np.abs(mean - mean.T) / np.hypot(error, error.T))[above].max())
+
+
+def _published(field: Array) -> list[float]:
+    """Return a block field in the published order, x fast."""
+    values: list[float] = field.reshape(SIDE, SIDE).T.ravel().tolist()
+    return values
+
+
+def _table(name: str) -> Any:
+    with (files("m4dl") / "data" / "aristoff_bangerth" / name).open(encoding="utf-8") as file:
+        return np.genfromtxt(file, delimiter=",", names=True)
+
+
+def _text(draws: Draws, coefficient: dict[str, Array], truth: Array, mirror: float) -> str:
+    average = np.full(SIDE**2, 1 / SIDE**2)
+    layout = "as published: one row for each y, x from left to right, (0, 0) first"
+    return "\n".join(
+        [
+            "Benchmark of Aristoff and Bangerth (SIAM Review 2023): -div(a grad u) = 10 on the unit",
+            f"square, u = 0 on its boundary, a constant on 8 x 8 blocks; 169 measurements of u, sigma "
+            f"{SIGMA};",
+            f"log a ~ N({MEAN:g}, {STD:g}^2) in each block. theta = log a, block (x, y) is "
+            "theta[8 x + y].",
+            "",
+            str(draws.summary(functionals={"mean log a": average})),
+            "",
+            f"Posterior mean of a ({layout})",
+            _rows(coefficient["mean"]),
+            "",
+            "its Monte Carlo standard error",
+            _rows(coefficient["mcse_mean"]),
+            "",
+            "the a behind the data",
+            _rows(np.exp(truth)),
+            "",
+            "Where the data say little, a has the prior's heavy tail (its mean is e^6 = 403): rare large",
+            "values make the mean, and the error above may be too small. The mean of log a is robust.",
+            "",
+            "Exchanging x and y does not change this posterior. Largest gap between the means of log a",
+            f"in two mirrored blocks: {mirror:.1f} standard errors (28 pairs).",
+        ]
+    )
+
+
+def _rows(field: Array) -> str:
+    rows = field.reshape(SIDE, SIDE).T
+    return "\n".join("".join(f"{value:>10.3g}" for value in row) for row in rows)
