@@ -1,4 +1,4 @@
-"""The README and the guide are true: their code runs, their links lead somewhere, nothing is missing.
+"""The README and the guide are true: code runs, links lead somewhere, nothing is missing.
 
 The Python blocks of a page run from top to bottom in one namespace, in an empty folder. What they
 assert is asserted; the rest must not raise.
@@ -27,7 +27,7 @@ def name(path: Path) -> str:
 
 
 def blocks(page: Path) -> list[str]:
-    """Return the Python blocks, each with the empty lines before it that make line numbers right."""
+    """Return the Python blocks, each behind so many empty lines that line numbers are right."""
     text = page.read_text(encoding="utf-8")
     return [
         "\n" * text[: block.start(1)].count("\n") + block.group(1) for block in BLOCK.finditer(text)

@@ -101,7 +101,7 @@ def test_functionals_of_each_draw():
     np.testing.assert_allclose(draws.functional(weights), theta @ weights, rtol=1e-13)
     largest = draws.functional(lambda x: x.max(axis=1))
     np.testing.assert_array_equal(largest, theta.max(axis=2))
-    with pytest.raises(ValueError, match=r"functional must have shape \(6\), got \(5,\)"):
+    with pytest.raises(ValueError, match=r"functional must have shape \(6,\), got \(5,\)"):
         draws.functional(np.ones(5))
     message = r"functional must map draws of shape \(n, 6\) to shape \(n,\), got \(\) for n = 2000"
     with pytest.raises(ValueError, match=message):
@@ -117,7 +117,7 @@ def test_functionals_of_each_draw():
         ([[0.5]], r"p must be a number or a sequence of numbers, got shape \(1, 1\)"),
         ([], r"p must be a number or a sequence of numbers, got shape \(0,\)"),
         (0.0001, "the 0.0001 quantile needs 10000 draws, got 2000"),
-        ("half", "p must be an array of numbers, got 'half'"),
+        ("half", "p must be an array of real numbers, got 'half'"),
     ],
 )
 def test_quantiles_refuse(p, message):
@@ -333,7 +333,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, package, method)
             np.ones((4, 9, 2)),
             np.ones((4, 9)),
             {"acceptance": [0.2]},
-            r"acceptance must have shape \(4\), got \(1,\)",
+            r"acceptance must have shape \(4,\), got \(1,\)",
         ),
         (
             np.ones((4, 9, 2)),

@@ -154,7 +154,7 @@ def test_memory_does_not_grow_with_draws(monkeypatch: pytest.MonkeyPatch) -> Non
         ([np.ones(SIZE)], TypeError, "functionals must be a dict"),
         ({"": np.ones(SIZE)}, ValueError, "a functional needs a name .* got ''"),
         ({"log_likelihood": np.ones(SIZE)}, ValueError, "always kept"),
-        ({"a": np.ones(4)}, ValueError, r"functionals\['a'\] must have shape \(5\), got \(4,\)"),
+        ({"a": np.ones(4)}, ValueError, r"functionals\['a'\] must have shape \(5,\), got \(4,\)"),
         ({"a": [1, 2, np.nan, 4, 5]}, ValueError, r"functionals\['a'\] must be finite, got nan"),
         (
             {"a": lambda t: t},

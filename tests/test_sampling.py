@@ -307,5 +307,5 @@ def test_a_start_without_finite_potential_names_the_chain() -> None:
     model = failing(lambda theta: theta[0] > 1.0)
     start = np.zeros((3, SIZE))
     start[:, 0] = [-1.0, 1.0, -1.0]
-    with pytest.raises(ValueError, match="not finite at the start of chain 1"):
+    with pytest.raises(ValueError, match=r"not finite at the start of chain\(s\) 1"):
         sample(model, start=start)

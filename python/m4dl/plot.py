@@ -178,7 +178,8 @@ def trace(
     axes[-1, 0].set_xlabel("draw" + (f" (one in {stride} shown)" if stride > 1 else ""))
     axes[-1, 1].set_xlabel("density")
     state = "" if draws.complete else ", incomplete"
-    axes[0, 0].set_title(f"{draws.chains} chains, {draws.kernel}{state}", fontsize="medium")
+    title = f"{draws.chains} chains, {draws.kernel}{state}"
+    axes[0, 0].set_title(title, fontsize="medium", x=0.0, ha="left")  # long: kernels with a metric
     return figure
 
 

@@ -60,7 +60,7 @@ def benchmark() -> Benchmark:
     points = np.stack([measured["x"], measured["y"]], axis=1)
     model = Darcy(Grid((32, 32)), points, 10.0, blocks=(SIDE, SIDE))
     prior = GaussianPrior(MEAN, np.full(SIDE**2, STD**2), domain=model.domain, at=model.at)
-    # The published vector has x fast; every row of the table names its block, so no order is assumed.
+    # The published vector has x fast. The table names the block of each value: no order is assumed.
     truth = np.empty((SIDE, SIDE))
     truth[exact["block_x"].astype(int), exact["block_y"].astype(int)] = np.log(exact["theta_true"])
     posterior = Posterior(model, prior, data=measured["z_hat"], noise=GaussianNoise(SIGMA))
@@ -120,7 +120,9 @@ def _tune(
     start: str | Array = "prior"
     draws = min(10, length // 2)
     for stage, seed in enumerate(seeds, start=1):
-        settings.say(f"Pilot run {stage} of 2: {settings.chains} chains, {length:,} iterations each")
+        settings.say(
+            f"Pilot run {stage} of 2: {settings.chains} chains, {length:,} iterations each"
+        )
         thin = (length // 2) // draws
         pilot = settings.sample(
             tuned,
@@ -167,33 +169,27 @@ def _table(name: str) -> Any:
 
 def _text(draws: Draws, coefficient: dict[str, Array], truth: Array, mirror: float) -> str:
     average = np.full(SIDE**2, 1 / SIDE**2)
-    layout = "as published: one row for each y, x from left to right, (0, 0) first"
-    return "\n".join(
-        [
-            "Benchmark of Aristoff and Bangerth (SIAM Review 2023): -div(a grad u) = 10 on the unit",
-            f"square, u = 0 on its boundary, a constant on 8 x 8 blocks; 169 measurements of u, sigma "
-            f"{SIGMA};",
-            f"log a ~ N({MEAN:g}, {STD:g}^2) in each block. theta = log a, block (x, y) is "
-            "theta[8 x + y].",
-            "",
-            str(draws.summary(functionals={"mean log a": average})),
-            "",
-            f"Posterior mean of a ({layout})",
-            _rows(coefficient["mean"]),
-            "",
-            "its Monte Carlo standard error",
-            _rows(coefficient["mcse_mean"]),
-            "",
-            "the a behind the data",
-            _rows(np.exp(truth)),
-            "",
-            "Where the data say little, a has the prior's heavy tail (its mean is e^6 = 403): rare large",
-            "values make the mean, and the error above may be too small. The mean of log a is robust.",
-            "",
-            "Exchanging x and y does not change this posterior. Largest gap between the means of log a",
-            f"in two mirrored blocks: {mirror:.1f} standard errors (28 pairs).",
-        ]
-    )
+    return f"""\
+Benchmark of Aristoff and Bangerth (SIAM Review 2023): -div(a grad u) = 10 on the unit square,
+u = 0 on its boundary, a constant on 8 x 8 blocks; 169 measurements of u with sigma {SIGMA};
+log a ~ N({MEAN:g}, {STD:g}^2) in each block. theta = log a, block (x, y) is theta[8 x + y].
+
+{draws.summary(functionals={"mean log a": average})}
+
+Posterior mean of a (as published: one row for each y, x from left to right, (0, 0) first)
+{_rows(coefficient["mean"])}
+
+its Monte Carlo standard error
+{_rows(coefficient["mcse_mean"])}
+
+the a behind the data
+{_rows(np.exp(truth))}
+
+Where the data say little, a has the prior's heavy tail (its mean is e^6 = 403): rare large values
+make the mean of a, and its error above may be too small. The mean of log a is robust.
+
+Exchanging x and y does not change this posterior. Largest gap between the means of log a in two
+mirrored blocks: {mirror:.1f} standard errors (28 pairs)."""
 
 
 def _rows(field: Array) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .. import _canvas, plot
 from .._validate import Array
 from ..draws import Draws
@@ -23,9 +21,7 @@ SHOWN = {  # name: block (x, y)
 PREDICTIVE = 400  # draws that the prediction is made from
 
 
-def draw(
-    draws: Draws, posterior: Posterior, points: Array, truth: Array
-) -> dict[str, Figure]:
+def draw(draws: Draws, posterior: Posterior, points: Array, truth: Array) -> dict[str, Figure]:
     """Return the figures by name."""
     return {
         "fields": plot.fields(draws, truth, points=points, label="log a"),
@@ -58,8 +54,9 @@ def _prediction(draws: Draws, posterior: Posterior, points: Array) -> Figure:
     left.set_ylabel("posterior mean of u there")
     left.set_title("Measured and predicted values")
     left.legend(frameon=False, loc="upper left")
-    image = right.scatter(*points.T, c=(posterior.data - mean) / sigma, cmap="RdBu_r", s=40,
-                          vmin=-1, vmax=1)
+    image = right.scatter(
+        *points.T, c=(posterior.data - mean) / sigma, cmap="RdBu_r", s=40, vmin=-1, vmax=1
+    )
     figure.colorbar(image, ax=right, label="(measured - predicted) / sigma")
     right.set(xlim=(0, 1), ylim=(0, 1), xlabel="x", ylabel="y", title="Residuals")
     right.set_aspect("equal")

@@ -18,7 +18,7 @@ from . import schrodinger_figures
 from .information import information
 from .settings import Settings
 
-ABOUT = "the potential of a Schroedinger equation from 200, 400 and 800 noisy values of its solution"
+ABOUT = "the potential of a Schroedinger equation from 200, 400 and 800 values of its solution"
 SIZES = (200, 400, 800)
 GRID = Grid((32, 32))
 FINE = Grid((128, 128))
@@ -191,22 +191,17 @@ def _text(settings: Settings, results: list[Result], exact: float) -> str:
             )
         )
     advice = [f"N = {r.size}: {line}" for r in results for line in r.draws.summary(0).advice]
-    return "\n".join(
-        [
-            "Schroedinger equation Lap u / 2 = f u on the unit square, u = 1 on its boundary, "
-            "theta = log f;",
-            f"N noisy values of u, sigma {SIGMA}; series prior of smoothness {ALPHA:g}, rescaled for N.",
-            f"{settings.chains} chains, {_each(settings):,} iterations each with {settings.warmup:,} of "
-            f"warmup: {settings.chains * _each(settings):,} in all for each N.",
-            f"Inversion on {GRID.cells[0]} x {GRID.cells[1]} cells, data from {FINE.cells[0]} x "
-            f"{FINE.cells[1]}.",
-            "",
-            header,
-            *lines,
-            "",
-            "error: of the posterior mean in L2, relative to that of the prior mean. R-hat, ESS: the worst",
-            f"over the field. functional: mean of theta over the higher bump, in truth {exact:.3f}.",
-            "",
-            *advice,
-        ]
-    )
+    table, verdicts = "\n".join([header, *lines]), "\n".join(advice)
+    return f"""\
+Schroedinger equation Lap u / 2 = f u on the unit square, u = 1 on its boundary, theta = log f;
+N noisy values of u, sigma {SIGMA}; series prior of smoothness {ALPHA:g}, rescaled for N.
+{settings.chains} chains of {_each(settings):,} iterations, {settings.warmup:,} of them warmup: \
+{settings.chains * _each(settings):,} in all for each N.
+Inversion on {GRID.cells[0]} x {GRID.cells[1]} cells, data from {FINE.cells[0]} x {FINE.cells[1]}.
+
+{table}
+
+error: of the posterior mean in L2, relative to that of the prior mean. R-hat and ESS: the worst
+of the field. functional: mean of theta over the higher bump, in truth {exact:.3f}.
+
+{verdicts}"""

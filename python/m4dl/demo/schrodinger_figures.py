@@ -46,6 +46,7 @@ def _fields(results: Sequence[Any], points: Array, data: Array, exact: Array) ->
     values = axes[1, 0].scatter(*points.T, c=data, s=6, cmap="cividis")
     axes[1, 0].set_title(f"data: u + noise at {len(points)} points")
     axes[1, 0].set_aspect("equal")
+    axes[1, 0].set(xlabel="x", ylabel="y")
     figure.colorbar(values, ax=axes[1, 0], location="left", label="measured u")
     for ax in axes.flat:
         ax.label_outer()

@@ -24,7 +24,7 @@ class MaternPrior(Prior):
     std : float
         Pointwise standard deviation.
     length : float
-        Correlation length, the distance at which the correlation is about 0.13;
+        Correlation length, the distance at which the correlation is about 0.14;
         kappa = sqrt(8 nu)/length.
     smoothness : float
         nu, with nu + d/2 = alpha a positive integer: 1, 2, ... in two dimensions, 1/2, 3/2, ... in
