@@ -153,7 +153,6 @@ private:
             if (side_[v] == 2 && touches(v, 1)) of_b.push_back(v);
         }
         separator = of_a.size() < of_b.size() ? of_a : of_b;
-        std::vector<char> kept;
         for (const Index v : separator) side_[v] = 3;
         for (const Index v : part) {
             if (side_[v] == 1) a.push_back(v);

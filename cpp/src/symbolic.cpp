@@ -260,9 +260,14 @@ Symbolic analyse(const LowerPattern& pattern, Order order) {
 }
 
 Symbolic analyse(const LowerPattern& pattern, const Matrix& coordinates) {
-    Symbolic dissected = analyse(pattern, nested_dissection(pattern, coordinates));
-    Symbolic degree = analyse(pattern, minimum_degree(pattern));
-    return dissected.flops <= degree.flops ? dissected : degree;
+    Symbolic best = analyse(pattern, nested_dissection(pattern, Matrix()));
+    auto consider = [&](Order order) {
+        Symbolic other = analyse(pattern, std::move(order));
+        if (other.flops < best.flops) best = std::move(other);
+    };
+    if (coordinates.size() > 0) consider(nested_dissection(pattern, coordinates));
+    consider(minimum_degree(pattern));
+    return best;
 }
 
 }  // namespace m4dl

@@ -6,6 +6,7 @@ new ``Figure`` of its own, which has ``savefig`` and is shown by notebooks.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -178,8 +179,9 @@ def trace(
     axes[-1, 0].set_xlabel("draw" + (f" (one in {stride} shown)" if stride > 1 else ""))
     axes[-1, 1].set_xlabel("density")
     state = "" if draws.complete else ", incomplete"
-    title = f"{draws.chains} chains, {draws.kernel}{state}"
-    axes[0, 0].set_title(title, fontsize="medium", x=0.0, ha="left")  # long: kernels with a metric
+    # A kernel with a metric has a long name.
+    title = textwrap.fill(f"{draws.chains} chains, {draws.kernel}{state}", 90)
+    axes[0, 0].set_title(title, fontsize="medium", x=0.0, ha="left")
     return figure
 
 
@@ -230,7 +232,9 @@ def histogram(
     density = np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
     ax.plot(x, density, color="C0", lw=1.8, label=f"{name}: {mean:.4g} ± {std:.2g}")
     if truth is not None:
-        ax.axvline(truth, color=_TRUTH, lw=1.8, ls="--", label=f"truth: {truth:.4g}")
+        # As high as the curve: the legend is above.
+        style: dict[str, Any] = {"color": _TRUTH, "lw": 1.8, "ls": "--"}
+        ax.axvline(truth, ymax=1 / 1.4, label=f"truth: {truth:.4g}", **style)
     ax.set_xlabel(label)
     ax.set_ylabel("density")
     # Room for the legend above the curve, where it hides nothing.

@@ -54,9 +54,9 @@ def _prediction(draws: Draws, posterior: Posterior, points: Array) -> Figure:
     left.set_ylabel("posterior mean of u there")
     left.set_title("Measured and predicted values")
     left.legend(frameon=False, loc="upper left")
-    image = right.scatter(
-        *points.T, c=(posterior.data - mean) / sigma, cmap="RdBu_r", s=40, vmin=-1, vmax=1
-    )
+    residual = (posterior.data - mean) / sigma
+    end = float(abs(residual).max())
+    image = right.scatter(*points.T, c=residual, cmap="RdBu_r", s=40, vmin=-end, vmax=end)
     figure.colorbar(image, ax=right, label="(measured - predicted) / sigma")
     right.set(xlim=(0, 1), ylim=(0, 1), xlabel="x", ylabel="y", title="Residuals")
     right.set_aspect("equal")

@@ -129,7 +129,7 @@ def run(settings: Settings) -> dict[str, Any]:
             break
     numbers = {
         "demo": "schrodinger",
-        "data": f"synthetic, from a {FINE.cells} grid, seed {settings.seed}",
+        "data": f"synthetic, made on {FINE!r} with seed {first}",
         "sigma": SIGMA,
         "iterations_in_all_for_each_N": settings.chains * _each(settings),
         "functional_truth": float(psi @ exact),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,8 @@ class Settings:
         print(text)
         self.out.mkdir(parents=True, exist_ok=True)
         (self.out / "summary.txt").write_text(text + "\n", encoding="utf-8")
-        dump = json.dumps(plain(numbers), indent=1, allow_nan=False)
+        asked = {k: v for k, v in asdict(self).items() if k not in ("out", "quiet")}
+        dump = json.dumps(plain({**numbers, "settings": asked}), indent=1, allow_nan=False)
         (self.out / "results.json").write_text(dump + "\n", encoding="utf-8")
         for name, figure in figures.items():
             figure.savefig(self.out / f"{name}.png", dpi=150)

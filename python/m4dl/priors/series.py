@@ -93,7 +93,7 @@ class SeriesPrior(Prior):
 
 
 def _sines(t: Array, count: int) -> Array:
-    """sin(k pi t) for k = 1..count, (t, count); exactly 0 at the ends, where rounding gives 1e-16."""
+    """sin(k pi t) for k = 1..count, (t, count); exactly 0 at the ends, not 1e-16."""
     values: Array = np.sin(np.pi * np.outer(t, np.arange(1, count + 1)))
     values[(t == 0) | (t == 1)] = 0.0
     return values

@@ -35,7 +35,8 @@ struct Symbolic {
 // Analyses `pattern` eliminated in the given order.
 Symbolic analyse(const LowerPattern& pattern, Order order);
 
-// The cheapest of nested dissection and minimum degree. `coordinates`: (size, d) or empty.
+// The cheapest of nested dissection, by coordinates (size, d) if there are any and by graph
+// distances, and minimum degree.
 Symbolic analyse(const LowerPattern& pattern, const Matrix& coordinates);
 
 }  // namespace m4dl
