@@ -190,7 +190,7 @@ def darcy(
     where = {"at": at} if isinstance(at, str) else {"blocks": at}
 
     def source(x: Array) -> Array:
-        return np.asarray(3.0 + x[:, 0] - 2.0 * x[:, -1])
+        return np.asarray(3.0 + x[:, 0] - np.sin(4.0 * x[:, -1]))  # a linear one hides lumping
 
     def refined(n: int) -> float:
         u, log_f, s = o.manufactured_darcy(dim)
@@ -229,8 +229,8 @@ def darcy_triangles(at: str) -> ModelRow:
 
     return ModelRow(
         f"darcy triangles {at}",
-        lambda: m4dl.Darcy(triangles(DISK), points, 2.0, boundary=wall, at=at),
-        lambda: o.DarcyTriangles(DISK, points, 2.0, wall(DISK.points), at),
+        lambda: m4dl.Darcy(triangles(DISK), points, wall, boundary=wall, at=at),
+        lambda: o.DarcyTriangles(DISK, points, wall(DISK.points), wall(DISK.points), at),
         refined=refined,
     )
 
@@ -325,3 +325,14 @@ def posterior_over(prior: m4dl.Prior) -> m4dl.Posterior:
         forward, gradient, parameters=prior.parameters, outputs=3, batched=True
     )
     return m4dl.Posterior(model, prior, data=np.ones(3), noise=m4dl.GaussianNoise(0.3))
+
+
+def flat_posterior() -> m4dl.Posterior:
+    """Phi = 0 everywhere: the posterior is the prior."""
+    covariance = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.7]])
+    return m4dl.Posterior(
+        m4dl.LinearModel(np.zeros((1, 3))),
+        m4dl.GaussianPrior(np.full(3, 2.0), covariance),
+        data=[0.0],
+        noise=m4dl.GaussianNoise(1.0),
+    )

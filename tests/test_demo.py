@@ -9,7 +9,7 @@ import m4dl
 import numpy as np
 import pytest
 from m4dl.demo import Settings, darcy, schrodinger
-from m4dl.demo.information import information, turn
+from m4dl.demo.tuning import information, turn
 
 
 def test_the_benchmark_is_the_published_one() -> None:
@@ -109,7 +109,7 @@ def test_an_interrupted_demo_shows_what_is_finished(
     def second_is_stopped(*args, **options):
         draws = real(*args, **options)
         calls.append(draws)
-        draws.complete = len(calls) != 2
+        draws.complete = len(calls) != 6  # two pilot runs and the run itself, for each N
         return draws
 
     monkeypatch.setattr("m4dl.demo.settings.sample", second_is_stopped)

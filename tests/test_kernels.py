@@ -1,4 +1,4 @@
-"""Kernels step by step: the geometry of a move, the decision, failures, adaptation."""
+"""Kernels step by step: the geometry of a move, the decision, failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import philox
 import pytest
 from catalogue import KERNELS, MODELS
 from problems import Array, Bent
-from rows import KernelRow, posterior_of
+from rows import KernelRow, flat_posterior, posterior_of
 
 CHAINS = 11
 Seed = Callable[[int], int]
@@ -91,20 +91,9 @@ def test_one_step_by_hand(row: KernelRow) -> None:
         assert 5 < accepted < 12 * CHAINS - 5
 
 
-def flat(mean: float = 2.0) -> m4dl.Posterior:
-    """Phi = 0 everywhere: the posterior is the prior."""
-    covariance = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.7]])
-    return m4dl.Posterior(
-        m4dl.LinearModel(np.zeros((1, 3))),
-        m4dl.GaussianPrior(np.full(3, mean), covariance),
-        data=[0.0],
-        noise=m4dl.GaussianNoise(1.0),
-    )
-
-
 def test_pcn_without_data_is_the_prior(seed: Seed) -> None:
     """Acceptance exactly 1; AR(1) in white space; the prior's mean and covariance."""
-    posterior, beta, base = flat(), 0.6, seed(80)
+    posterior, beta, base = flat_posterior(), 0.6, seed(80)
     draws = m4dl.sample(
         posterior,
         m4dl.PCN(beta=beta, adapt=False),
@@ -134,7 +123,7 @@ def test_pcn_without_data_is_the_prior(seed: Seed) -> None:
 
 def test_beta_one_draws_from_the_prior() -> None:
     """Each draw is a push of fresh white noise."""
-    posterior = flat()
+    posterior = flat_posterior()
     draws = m4dl.sample(
         posterior, m4dl.PCN(beta=1.0, adapt=False), draws=20, chains=3, seed=5, progress=False
     )
@@ -144,7 +133,7 @@ def test_beta_one_draws_from_the_prior() -> None:
 
 def test_a_start_at_the_prior_is_a_draw_of_it() -> None:
     """ "prior" and the draws of prior.draw are the same white noise; "mean" is no noise."""
-    posterior, tiny = flat(), m4dl.PCN(beta=1e-8, adapt=False)
+    posterior, tiny = flat_posterior(), m4dl.PCN(beta=1e-8, adapt=False)
     options: dict[str, Any] = {"draws": 1, "chains": 3, "seed": 9, "progress": False}
     first = m4dl.sample(posterior, tiny, start="prior", **options).theta[:, 0]
     np.testing.assert_allclose(first, posterior.prior.draw(3, 9), rtol=0, atol=1e-6)
@@ -195,87 +184,6 @@ def test_a_gradient_that_is_not_finite_is_a_failure(row: KernelRow, value: float
     assert (np.asarray(run.failures) > 0).all()
     assert (theta[..., 0] <= 0.3).all()
     assert np.isfinite(run.state()["gradient"]).all()
-
-
-ADAPTIVE = [row for row in KERNELS if row.target is not None]
-
-
-@pytest.mark.parametrize("row", ADAPTIVE, ids=str)
-@pytest.mark.parametrize("first", [0.01, 0.9])
-def test_adaptation_reaches_its_target(row: KernelRow, first: float, seed: Seed) -> None:
-    """Acceptance after warmup, for steps that start far too small or far too large."""
-    matrix = np.random.default_rng(2).standard_normal((6, 12))
-    posterior = m4dl.Posterior(
-        m4dl.LinearModel(matrix),
-        m4dl.GaussianPrior(np.ones(12), 1.0),
-        data=np.zeros(6),
-        noise=m4dl.GaussianNoise(0.5),
-    )
-    options = {"step_size": first} if row.gradient else {"beta": first}
-    kernel = row.kernel(12, **options)
-    assert kernel.target == row.target
-    draws = m4dl.sample(
-        posterior, kernel, draws=1000, warmup=2000, chains=32, seed=seed(81), progress=False
-    )
-    # Dual averaging (gamma = 0.05): at iteration t the step's logarithm moves by a = 1/(gamma
-    # sqrt t) = 0.45 times the error of one acceptance (deviation below 0.5). With slope s = 0.3 of
-    # acceptance in log step its stationary variance is a 0.25/(2 s) = 0.19, and the acceptance at
-    # the averaged logarithm differs from the averaged acceptance by half of that times the
-    # curvature, at most 0.3: 0.03. Chains spread by 0.02: five standard errors over 32 are 0.02.
-    assert abs(draws.acceptance.mean() - row.target) < 0.03 + 0.02
-    # each chain for itself
-    assert len(set(draws.step_size)) == 32
-    other = row.kernel(12, target=0.4, **options)
-    draws = m4dl.sample(
-        posterior, other, draws=1000, warmup=2000, chains=32, seed=seed(81), progress=False
-    )
-    assert abs(draws.acceptance.mean() - 0.4) < 0.03 + 0.02
-
-
-@pytest.mark.parametrize("row", ADAPTIVE, ids=str)
-def test_adaptation_ends_with_warmup(row: KernelRow) -> None:
-    """After it a run is that of a kernel with fixed, per-chain steps."""
-    posterior = posterior_of(MODELS[0])
-    kernel = row.kernel(posterior.white)
-    run = kernel.start(posterior.core, 3, 4, np.zeros((3, posterior.white)), 1)
-    first = run.step_size.copy()
-    run.adapting = True
-    run.advance(50)
-    run.adapting = False
-    fixed = run.step_size.copy()
-    assert (fixed != first).all()
-    theta = advance(run, 40)
-    np.testing.assert_array_equal(run.step_size, fixed)
-    # a run without warmup never moves its step; and one told not to adapt does not
-    for adapt, warmup in ((True, 0), (False, 50)):
-        draws = m4dl.sample(
-            posterior,
-            row.kernel(posterior.white, adapt=adapt),
-            draws=40,
-            warmup=warmup,
-            chains=3,
-            seed=4,
-            progress=False,
-        )
-        np.testing.assert_allclose(draws.step_size, first, rtol=1e-15)
-    draws = m4dl.sample(
-        posterior, kernel, draws=40, warmup=50, chains=3, seed=4, start="mean", progress=False
-    )
-    np.testing.assert_array_equal(draws.step_size, fixed)
-    np.testing.assert_array_equal(draws.theta, theta)
-
-
-@pytest.mark.parametrize("row", [row for row in KERNELS if not row.exact], ids=str)
-def test_ula_is_never_adapted(row: KernelRow) -> None:
-    posterior = posterior_of(MODELS[0])
-    kernel = row.kernel(posterior.white)
-    run = kernel.start(posterior.core, 3, 4, np.zeros((3, posterior.white)), 1)
-    run.adapting = True
-    assert not run.adapting
-    run.advance(60)
-    assert (run.step_size == kernel.step_size).all()
-    with pytest.raises(TypeError, match="unexpected keyword argument 'adapt'"):
-        m4dl.ULA(step_size=0.1, adapt=True)  # type: ignore[call-arg]
 
 
 def test_ula_in_series_coordinates(seed: Seed) -> None:

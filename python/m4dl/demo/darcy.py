@@ -11,14 +11,13 @@ import numpy as np
 from .. import diagnostics
 from .._validate import Array
 from ..draws import Draws
-from ..kernels import MALA, DiagonalMetric
 from ..meshes import Grid
 from ..models import Darcy
 from ..posterior import GaussianNoise, Posterior
 from ..priors import GaussianPrior
 from . import darcy_figures
-from .information import information, turn
 from .settings import Settings
+from .tuning import tune
 
 ABOUT = "64 conductivities from 169 published measurements of a flow (Aristoff, Bangerth 2023)"
 SIDE = 8
@@ -27,7 +26,6 @@ MEAN, STD = 4.0, 2.0
 exp(-(log a)^2 / (2 * 2^2)); its Jacobian in log a shifts the mean from 0 to 2^2."""
 SIGMA = 0.05
 THIN = 25
-PILOT_POINTS = 160
 
 
 @dataclass(frozen=True)
@@ -70,12 +68,15 @@ def benchmark() -> Benchmark:
 def run(settings: Settings) -> dict[str, Any]:
     """Sample the benchmark, write summary, numbers and figures; return the numbers."""
     problem = benchmark()
-    seeds = settings.seeds(3)
-    tuned, kernel, start = _tune(problem.posterior, settings, seeds[:2])
-    settings.say(f"Sampling: {settings.chains} chains, {settings.draws * THIN:,} iterations each")
-    warmup = settings.warmup - 2 * (settings.warmup // 4)  # what the pilot runs have left
+    *pilots, seed = settings.seeds(3)
+    length = settings.warmup // 4
+    # Plain MALA needs some 7,000 iterations for an effective draw of the worst parameter, pCN over
+    # 20,000; tuned MALA needs 450.
+    tuned, kernel, start = tune(problem.posterior, settings, pilots, length)
+    warmup = settings.warmup - len(pilots) * length
+    settings.say(f"The run: {warmup + settings.draws * THIN:,} iterations in each chain")
     draws = settings.sample(
-        tuned, kernel, draws=settings.draws, warmup=warmup, seed=seeds[2], thin=THIN, start=start
+        tuned, kernel, draws=settings.draws, warmup=warmup, seed=seed, thin=THIN, start=start
     )
     coefficient = diagnostics.summarise(np.exp(draws.theta))
     mirror = _mirror_gap(draws)
@@ -102,46 +103,6 @@ def run(settings: Settings) -> dict[str, Any]:
     }
     settings.write(_text(draws, coefficient, problem.truth, mirror), numbers, figures)
     return numbers
-
-
-def _tune(
-    posterior: Posterior, settings: Settings, seeds: list[int]
-) -> tuple[Posterior, MALA, str | Array]:
-    """Two short runs from draws of the prior: where the posterior is, and its metric there.
-
-    Plain MALA needs some 7,000 iterations for an effective draw of the worst parameter, pCN over
-    20,000; with the mean information of a pilot run as its metric MALA needs 400. The first pilot
-    finds the posterior, the second one the metric.
-
-    Returns the posterior in turned white noise, the kernel for it, and a start for each chain.
-    """
-    length = settings.warmup // 4
-    kernel, tuned = MALA(1e-2), posterior
-    start: str | Array = "prior"
-    draws = min(10, length // 2)
-    for stage, seed in enumerate(seeds, start=1):
-        settings.say(
-            f"Pilot run {stage} of 2: {settings.chains} chains, {length:,} iterations each"
-        )
-        thin = (length // 2) // draws
-        pilot = settings.sample(
-            tuned,
-            kernel,
-            draws=draws,
-            warmup=length - draws * thin,
-            seed=seed,
-            thin=thin,
-            start=start,
-        )
-        if not pilot.complete:
-            raise KeyboardInterrupt
-        noise = (pilot.theta - MEAN) / STD  # xi of the benchmark's own prior
-        points = noise.reshape(-1, posterior.white)
-        points = points[:: -(-len(points) // PILOT_POINTS)]
-        spectrum, basis = np.linalg.eigh(information(posterior, points, settings.threads))
-        kernel = MALA(0.1, metric=DiagonalMetric(1 / spectrum))
-        tuned, start = turn(posterior, basis), noise[:, -1] @ basis
-    return tuned, kernel, start
 
 
 def _mirror_gap(draws: Draws) -> float:
