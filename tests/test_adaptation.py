@@ -9,8 +9,9 @@ import m4dl
 import numpy as np
 import pytest
 from catalogue import KERNELS, MODELS
+from posteriors import flat_posterior, posterior_of
 from problems import Array
-from rows import KernelRow, flat_posterior, posterior_of
+from rows import KernelRow
 
 Seed = Callable[[int], int]
 

@@ -9,7 +9,8 @@ import m4dl
 import numpy as np
 import pytest
 from m4dl.demo import Settings, darcy, schrodinger
-from m4dl.demo.tuning import information, turn
+from m4dl.demo.tuning import information, tune, turn
+from m4dl.testing import gaussian_posterior
 
 
 def test_the_benchmark_is_the_published_one() -> None:
@@ -75,6 +76,29 @@ def test_a_turned_posterior_is_the_same_one() -> None:
     np.testing.assert_allclose(
         turned.potential(eta), posterior.potential(eta @ basis.T), rtol=1e-10
     )
+
+
+def test_tuned_mala_samples_the_closed_form_posterior(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    matrix, data = rng.standard_normal((5, 3)) * [10.0, 1.0, 0.1], rng.standard_normal(5)
+    mean, cov = np.array([1.0, -2.0, 3.0]), np.diag([1.0, 4.0, 0.25]) + 0.2
+    posterior = m4dl.Posterior(
+        m4dl.LinearModel(matrix),
+        m4dl.GaussianPrior(mean, cov),
+        data=data,
+        noise=m4dl.GaussianNoise(0.5),
+    )
+    settings = Settings(
+        seed=1, chains=8, draws=500, warmup=400, threads=1, out=tmp_path, quiet=True
+    )
+    tuned, kernel, start = tune(posterior, settings, [11, 12], 100)
+    draws = settings.sample(tuned, kernel, draws=500, warmup=200, seed=13, thin=4, start=start)
+    exact_mean, exact_cov = gaussian_posterior(matrix, mean, cov, data, 0.5)
+    # The metric is the exact covariance, so all directions mix alike, in a few iterations.
+    assert draws.ess().min() > 2000
+    assert (np.abs(draws.mean() - exact_mean) < 5 * draws.mcse()).all()
+    # A variance from S effective draws has the relative standard error (2/S)^(1/2) = 0.032.
+    assert draws.std() ** 2 == pytest.approx(exact_cov.diagonal(), rel=0.16)
 
 
 def test_every_run_of_a_demo_has_a_seed_of_its_own(tmp_path: Path) -> None:

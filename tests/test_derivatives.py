@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from catalogue import MODELS, PRIORS
+from posteriors import posterior_of, posterior_over
 from problems import Array
-from rows import ModelRow, PriorRow, posterior_of, posterior_over
+from rows import ModelRow, PriorRow
 
 PUSHED = [row for row in MODELS if row.push]
 

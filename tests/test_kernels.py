@@ -10,8 +10,9 @@ import numpy as np
 import philox
 import pytest
 from catalogue import KERNELS, MODELS
+from posteriors import flat_posterior, posterior_of
 from problems import Array, Bent
-from rows import KernelRow, flat_posterior, posterior_of
+from rows import KernelRow
 
 CHAINS = 11
 Seed = Callable[[int], int]

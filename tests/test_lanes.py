@@ -15,8 +15,9 @@ import m4dl
 import numpy as np
 import pytest
 from catalogue import KERNELS, MODELS, PRIORS
+from posteriors import posterior_of, posterior_over
 from problems import Array, Bent
-from rows import KernelRow, ModelRow, PriorRow, posterior_of, posterior_over
+from rows import KernelRow, ModelRow, PriorRow
 
 ARRAYS = ("theta", "log_likelihood", "acceptance", "step_size", "failures")
 

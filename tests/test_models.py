@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from catalogue import MODELS
+from posteriors import posterior_of
 from problems import Array, Bent, DenseAffine
-from rows import DISK, ModelRow, posterior_of, triangles
+from rows import DISK, ModelRow, triangles
 
 GRID = m4dl.Grid((6, 4), ((0.0, 1.0), (-0.5, 1.0)))
 POINTS = np.array([[0.3, 0.2], [0.71, -0.33], [0.5, 0.9]])

@@ -6,7 +6,8 @@ import m4dl
 import numpy as np
 import pytest
 from catalogue import MODELS
-from rows import ModelRow, posterior_of
+from posteriors import posterior_of
+from rows import ModelRow
 
 
 @pytest.mark.parametrize("row", MODELS, ids=str)

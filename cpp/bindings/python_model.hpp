@@ -53,9 +53,9 @@ private:
             try {
                 const auto raw = py::cast<py::array>(function(*inputs));
                 if (raw.dtype().kind() == 'c')
-                    throw py::type_error(std::string(name) +
-                                         " must return real numbers, got dtype " +
-                                         py::str(raw.dtype()).cast<std::string>());
+                    fail(PyExc_TypeError, std::string(name) +
+                                              " must return real numbers, got dtype " +
+                                              py::str(raw.dtype()).cast<std::string>());
                 const auto result = py::cast<Array>(raw);
                 const bool fits = batched_ ? result.ndim() == 2 && result.shape(0) == rows &&
                                                  result.shape(1) == out.rows()
@@ -64,9 +64,9 @@ private:
                     const std::string expected = batched_ ? "(" + std::to_string(rows) + ", " +
                                                                 std::to_string(out.rows()) + ")"
                                                           : "(" + std::to_string(out.rows()) + ",)";
-                    throw py::value_error(std::string(name) + " must return shape " + expected +
-                                          ", got " +
-                                          py::str(result.attr("shape")).cast<std::string>());
+                    fail(PyExc_ValueError, std::string(name) + " must return shape " + expected +
+                                               ", got " +
+                                               py::str(result.attr("shape")).cast<std::string>());
                 }
                 for (Index lane = 0; lane < rows; ++lane)
                     out.col(k + lane) =
@@ -76,6 +76,12 @@ private:
                 throw;
             }
         }
+    }
+
+    // As a Python exception, so that it gets its note like those of the user's own.
+    [[noreturn]] static void fail(PyObject* type, const std::string& message) {
+        py::set_error(type, message.c_str());
+        throw py::error_already_set();
     }
 
     // (size,) or, batched, (rows, size): a copy the user's function may keep or change.

@@ -13,7 +13,7 @@ from ..posterior import Posterior
 from ..priors import SparsePrior
 from .settings import Settings
 
-POINTS = 160
+POINTS = 48
 """Draws of a pilot run, at most, that the information is averaged over."""
 
 
@@ -28,7 +28,7 @@ def tune(
     Parameters
     ----------
     posterior : Posterior
-        Its prior must be Gaussian.
+        Its prior must be Gaussian, with W <= D.
     settings : Settings
     seeds : sequence of int
     iterations : int
@@ -43,7 +43,7 @@ def tune(
     start : (chain, W) array
         White noise at which the last run ended.
     """
-    matrix = _matrix(posterior)
+    q, r = np.linalg.qr(_matrix(posterior))
     points = np.zeros((1, posterior.white))
     start = None
     draws = min(10, iterations // 2)
@@ -64,9 +64,9 @@ def tune(
         )
         if not pilot.complete:
             raise KeyboardInterrupt
-        # Back to xi: the draws lie in the range of T.
+        # Back to xi, by theta - mean = T xi = Q R xi.
         theta = pilot.theta.reshape(-1, pilot.parameters) - posterior.prior.mean
-        points = np.linalg.lstsq(matrix, theta.T)[0].T
+        points = np.linalg.solve(r, q.T @ theta.T).T
         start = points.reshape(settings.chains, draws, -1)[:, -1]
         points = points[:: -(-len(points) // POINTS)]
     assert start is not None

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <sstream>
 
 #include "m4dl/fem/grid.hpp"
 #include "m4dl/model/affine_elliptic.hpp"
@@ -104,8 +105,10 @@ std::vector<Weights> interpolation(const Mesh& mesh, const Matrix& points) {
     out.reserve(static_cast<std::size_t>(points.rows()));
     for (Index p = 0; p < points.rows(); ++p) {
         out.push_back(mesh.interpolate(points.row(p).data()));
-        require(!out.back().empty(), "points: row ", p, " (", points.row(p),
-                ") lies outside the domain");
+        if (!out.back().empty()) continue;
+        std::ostringstream where;
+        for (Index a = 0; a < points.cols(); ++a) where << (a == 0 ? "" : ", ") << points(p, a);
+        require(false, "points: row ", p, " (", where.str(), ") lies outside the domain");
     }
     return out;
 }
