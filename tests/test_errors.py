@@ -332,3 +332,29 @@ def test_complex_numbers_are_refused(call: Callable[[], Any], message: str) -> N
     """An imaginary part is not dropped in silence."""
     with pytest.raises(TypeError, match=message):
         call()
+
+
+def test_masked_entries_are_refused() -> None:
+    """A masked array is how missing measurements come; its hidden values are not data."""
+    hidden = np.ma.array([0.1, 999.0, 0.2], mask=[False, True, False])
+    with pytest.raises(ValueError, match="data must have no masked entries"):
+        posterior(data=hidden)
+
+
+def test_kernels_read_the_same_however_their_numbers_are_given() -> None:
+    """A store compares kernels by their repr."""
+    assert repr(m4dl.PCN(np.float32(0.5))) == repr(m4dl.PCN(0.5))
+    assert repr(m4dl.PCN(1)) == repr(m4dl.PCN(1.0))
+    assert repr(m4dl.MALA(np.float64(0.5), target=np.float64(0.5))) == repr(
+        m4dl.MALA(0.5, target=0.5)
+    )
+    assert repr(m4dl.ULA(1)) == repr(m4dl.ULA(1.0))
+
+
+def test_too_many_of_something() -> None:
+    with pytest.raises(ValueError, match="threads must be at most 4096, got 5000"):
+        sample(m4dl.PCN(), threads=5000)
+    with pytest.raises(ValueError, match=r"cells must give at most 2\*\*31 nodes"):
+        m4dl.Grid((10**10, 10**10))
+    with pytest.raises(ValueError, match="noise is too small"):
+        posterior(noise=m4dl.GaussianNoise(1e-200))

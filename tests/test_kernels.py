@@ -132,12 +132,17 @@ def test_beta_one_draws_from_the_prior() -> None:
     np.testing.assert_allclose(draws.theta, posterior.prior.push(fresh), rtol=0, atol=1e-12)
 
 
-def test_a_start_at_the_prior_is_a_draw_of_it() -> None:
-    """ "prior" and the draws of prior.draw are the same white noise; "mean" is no noise."""
+def test_where_a_run_starts() -> None:
+    """ "prior" is white noise of the chain's own, "mean" none.
+
+    It is not that of prior.draw with the same seed: a truth drawn there is no place to start.
+    """
     posterior, tiny = flat_posterior(), m4dl.PCN(beta=1e-8, adapt=False)
     options: dict[str, Any] = {"draws": 1, "chains": 3, "seed": 9, "progress": False}
     first = m4dl.sample(posterior, tiny, start="prior", **options).theta[:, 0]
-    np.testing.assert_allclose(first, posterior.prior.draw(3, 9), rtol=0, atol=1e-6)
+    white = m4dl._core.initial_white_noise(9, 3, posterior.white)
+    np.testing.assert_allclose(first, posterior.prior.push(white), rtol=0, atol=1e-6)
+    assert (np.abs(first - posterior.prior.draw(3, 9)) > 1e-3).all()
     first = m4dl.sample(posterior, tiny, start="mean", **options).theta[:, 0]
     np.testing.assert_allclose(first, 2.0, rtol=0, atol=1e-6)
 

@@ -268,3 +268,15 @@ print(len(os.listdir('/proc/self/task')) - threading.active_count())  # less Pyt
 """
     blas = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # NumPy's pool
     assert script(tail, OMP_NUM_THREADS="2", **blas).strip() == "0"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through /proc")
+def test_no_more_threads_than_blocks() -> None:
+    """11 chains are two blocks: asking for thousands of threads starts one beside the caller's."""
+    tail = """
+import threading
+digest(4000)
+print(len(os.listdir('/proc/self/task')) - threading.active_count())
+"""
+    blas = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    assert script(tail, OMP_NUM_THREADS="2", **blas).strip() == "1"

@@ -84,3 +84,17 @@ def test_repr_says_what_it_is() -> None:
     assert "Schrodinger" in text
     assert "GaussianPrior" in text
     assert "GaussianNoise" in text
+
+
+def test_model_and_prior_live_in_one_place() -> None:
+    """As many numbers are not enough: the same count can be another mesh or another location."""
+    points, noise = [[0.5, 0.5]], m4dl.GaussianNoise(0.1)
+    model = m4dl.Schrodinger(m4dl.Grid((9, 4)), points)
+    for prior in (
+        m4dl.MaternPrior(m4dl.Grid((4, 9))),
+        m4dl.MaternPrior(m4dl.Grid((10, 5)), at="cells"),
+    ):
+        with pytest.raises(ValueError, match="prior must live where the model's theta does"):
+            m4dl.Posterior(model, prior, data=[0.5], noise=noise)
+    plain = m4dl.Posterior(model, m4dl.GaussianPrior(np.zeros(50), 1.0), data=[0.5], noise=noise)
+    assert (plain.domain, plain.at) == (m4dl.Grid((9, 4)), "nodes")

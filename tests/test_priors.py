@@ -136,3 +136,12 @@ def test_series_coefficients() -> None:
     variance = (fields**2).sum(axis=1)
     assert mass.diagonal() @ variance / mesh.measure == pytest.approx(0.7**2, rel=1e-12)
     assert (np.diff(prior.eigenvalues) >= 0.0).all()
+
+
+def test_a_matern_length_beyond_double_precision_is_refused() -> None:
+    """At length 1e6 the factor of kappa^2 M + S had lost the standard deviation in the rounding."""
+    mesh = m4dl.Grid((16, 16))
+    with pytest.raises(ValueError, match=r"length must be at most \S+ on this mesh, got 1e\+06"):
+        m4dl.MaternPrior(mesh, length=1e6)
+    # rounding 1e-16 x condition 2.5e10
+    np.testing.assert_allclose(m4dl.MaternPrior(mesh, length=1e4).marginal_std(), 1.0, rtol=1e-5)

@@ -309,3 +309,23 @@ def test_a_start_without_finite_potential_names_the_chain() -> None:
     start[:, 0] = [-1.0, 1.0, -1.0]
     with pytest.raises(ValueError, match=r"not finite at the start of chain\(s\) 1"):
         sample(model, start=start)
+
+
+@pytest.mark.parametrize("stream", [None, object()])
+def test_without_a_terminal(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services have no stderr at all, log redirectors none with isatty: no bar is no reason to stop."""
+    posterior = m4dl.Posterior(
+        m4dl.LinearModel(np.eye(2)),
+        m4dl.GaussianPrior(np.zeros(2), 1.0),
+        data=np.zeros(2),
+        noise=m4dl.GaussianNoise(1.0),
+    )
+    monkeypatch.setattr("sys.stderr", stream)
+    draws = m4dl.sample(
+        posterior,
+        m4dl.PCN(),
+        draws=5,
+        seed=1,
+        progress=stream is None,  # shown where it can be
+    )
+    assert draws.theta.shape == (4, 5, 2)

@@ -216,6 +216,26 @@ def test_more_draws_extend_a_run(small: None, tmp_path: Path) -> None:
     assert [entry["draws"] for entry in sample(store=path).provenance["resumed"]] == [17, 40]
 
 
+def test_an_extension_that_dies_leaves_the_finished_draws(tmp_path: Path) -> None:
+    """The arrays are longer by then; the run of the old length must not show what was never drawn."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(*_: Any) -> None:
+        raise Stop
+
+    path = tmp_path / "run.zarr"
+    sample(store=path, draws=17)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(m4dl._loop.Loop, "_advance", stop)
+        with pytest.raises(Stop):
+            sample(store=path, draws=400)
+    again = sample(store=path, draws=17)
+    same(again, sample(draws=17))
+    same(sample(store=path, draws=40), sample())
+
+
 def test_fewer_draws_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.zarr"
     sample(store=path)

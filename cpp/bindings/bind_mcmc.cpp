@@ -84,12 +84,12 @@ double* output(const char* name, const std::optional<py::array>& a, Index size) 
     return static_cast<double*>(const_cast<void*>(a->data()));
 }
 
-Array white_noise(std::uint64_t seed, Index chains, Index white) {
+Array white_noise(Stream stream, std::uint64_t seed, Index chains, Index white) {
     Array out({chains, white});
     double* to = out.mutable_data();
     Block xi = Block::Zero(white, kLanes);
     for (Index first = 0; first < chains; first += kLanes) {
-        Random(seed, first).normals(Stream::kStart, 0, xi);
+        Random(seed, first).normals(stream, 0, xi);
         store_lanes(xi, first, std::min(kLanes, chains - first), to);
     }
     return out;
@@ -180,8 +180,20 @@ void bind_mcmc(py::module_& m) {
             return make_run(p, Ula{step_size, make_metric(metric, *p)}, seed, start, threads);
         },
         "potential"_a, "step_size"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
-    m.def("initial_white_noise", &white_noise, "seed"_a, "chains"_a, "white"_a,
-          "White noise (chains, white) that belongs to the seed and the chain alone.");
+    m.def(
+        "initial_white_noise",
+        [](std::uint64_t seed, Index chains, Index white) {
+            return white_noise(Stream::kStart, seed, chains, white);
+        },
+        "seed"_a, "chains"_a, "white"_a,
+        "White noise (chains, white) that belongs to the seed and the chain alone.");
+    m.def(
+        "prior_white_noise",
+        [](std::uint64_t seed, Index count, Index white) {
+            return white_noise(Stream::kPrior, seed, count, white);
+        },
+        "seed"_a, "count"_a, "white"_a,
+        "White noise (count, white), independent of the chains of the same seed.");
 }
 
 }  // namespace m4dl::bind

@@ -1,6 +1,8 @@
 // The extension module: one line per family.
 #include <pybind11/pybind11.h>
 
+#include <Eigen/Core>
+
 namespace m4dl::bind {
 void bind_base(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
@@ -9,6 +11,9 @@ void bind_mcmc(pybind11::module_& m);
 }  // namespace m4dl::bind
 
 PYBIND11_MODULE(_core, m) {
+    // Eigen blocks dense products by the size of the caches, and so the order of their sums. One
+    // fixed size, so that draws do not depend on the processor.
+    Eigen::setCpuCacheSizes(32 * 1024, 512 * 1024, 2 * 1024 * 1024);
     m.doc() = "Compiled core of m4dl.";
     m4dl::bind::bind_base(m);
     m4dl::bind::bind_models(m);

@@ -52,7 +52,7 @@ private:
                 inputs[a] = copy(*arguments[a], k, rows);
             try {
                 const auto raw = py::cast<py::array>(function(*inputs));
-                if (raw.dtype().kind() == 'c')
+                if (std::string("iufb").find(raw.dtype().kind()) == std::string::npos)
                     fail(PyExc_TypeError, std::string(name) +
                                               " must return real numbers, got dtype " +
                                               py::str(raw.dtype()).cast<std::string>());

@@ -1,5 +1,7 @@
 #include "m4dl/base/parallel.hpp"
 
+#include <algorithm>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -33,8 +35,8 @@ int resolve_threads(int requested) {
 namespace detail {
 
 void parallel_blocks(Index count, int threads, void* context, void (*body)(void*, Index)) {
-    threads = resolve_threads(threads);
-    if (threads == 1 || count <= 1) {
+    threads = static_cast<int>(std::min<Index>(resolve_threads(threads), count));
+    if (threads <= 1) {
         for (Index k = 0; k < count; ++k) body(context, k);
         return;
     }

@@ -27,6 +27,7 @@ __all__: list[str] = [
     "linear_sparse",
     "normals",
     "philox4x32",
+    "prior_white_noise",
     "python_model",
     "run_mala",
     "run_pcn",
@@ -257,6 +258,15 @@ def philox4x32(
         collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"
     ],
 ) -> typing.Annotated[list[int], "FixedSize(4)"]: ...
+def prior_white_noise(
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    count: typing.SupportsInt | typing.SupportsIndex,
+    white: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    White noise (count, white), independent of the chains of the same seed.
+    """
+
 def python_model(
     forward: collections.abc.Callable,
     gradient: typing.Any,

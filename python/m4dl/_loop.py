@@ -117,11 +117,12 @@ class Loop:
                 f"the store {disk.path} holds {self.recorder.done} draws per chain, "
                 f"more than draws={self.draws}"
             )
+        if isinstance(self.recorder, StoreRecorder):
+            # also when all is done: an extension that died may have left the arrays longer
+            disk.resize(self.draws)
         if self.recorder.done < self.draws:
             if saved:
                 disk.resumed.append(about)
-            if isinstance(self.recorder, StoreRecorder):
-                disk.resize(self.draws)
             self._checkpoint()  # a store that cannot be written says so before hours of sampling
 
     def advance_all(self, progress: bool) -> None:
@@ -230,10 +231,10 @@ class Loop:
         return tqdm(
             total=(self.warmup + self.draws * self.thin) * scale,
             initial=self.run.iteration * scale,
-            disable=not progress,
+            disable=not progress or sys.stderr is None,
             unit="it",
             unit_scale=True,
-            mininterval=0.1 if sys.stderr.isatty() else 10.0,
+            mininterval=0.1 if getattr(sys.stderr, "isatty", bool)() else 10.0,
         )
 
     def _show(self, bar: Any, iterations: int) -> None:

@@ -19,6 +19,8 @@ def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None
 
     ``shape`` gives the length of each axis, None for any.
     """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} must have no masked entries, got {_short(value)}")
     try:
         raw = np.asarray(value)
     except ValueError as error:  # ragged
@@ -80,6 +82,14 @@ def integer(name: str, value: Any, minimum: int) -> int:
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
     return int(value)
+
+
+def thread_count(value: Any) -> int:
+    """Return the argument ``threads``: 0 (OpenMP's own choice) or a number of threads."""
+    out = integer("threads", value, 0)
+    if out > 4096:
+        raise ValueError(f"threads must be at most 4096, got {out}")
+    return out
 
 
 def choice(name: str, value: Any, options: Sequence[str]) -> str:

@@ -183,7 +183,9 @@ class Draws(Record):
         """Read successive draws of all chains, (chain, n, D): as they are stored."""
         step = max(1, _BLOCK // (self.chains * self.parameters))
         for start in range(0, self.draws, step):
-            yield np.asarray(self.theta[:, start : start + step], dtype=np.float64)
+            block = np.asarray(self.theta[:, start : start + step], dtype=np.float64).view()
+            block.flags.writeable = False  # a functional that works in place must not change them
+            yield block
 
     @cached_property
     def _moments(self) -> tuple[Array, Array]:

@@ -78,8 +78,10 @@ class PCN:
     target: float = field(default=0.25, kw_only=True)
 
     def __post_init__(self) -> None:
-        interval("beta", self.beta, 0.0, 1.0, closed_high=True)
-        _check_adaptation(self.adapt, self.target, self.metric)
+        # as plain floats: a store compares kernels by their repr
+        object.__setattr__(self, "beta", interval("beta", self.beta, 0.0, 1.0, closed_high=True))
+        object.__setattr__(self, "target", interval("target", self.target, 0.0, 1.0))
+        _check_adaptation(self.adapt, self.metric)
 
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
@@ -113,8 +115,9 @@ class MALA:
     target: float = field(default=0.57, kw_only=True)
 
     def __post_init__(self) -> None:
-        positive("step_size", self.step_size)
-        _check_adaptation(self.adapt, self.target, self.metric)
+        object.__setattr__(self, "step_size", positive("step_size", self.step_size))
+        object.__setattr__(self, "target", interval("target", self.target, 0.0, 1.0))
+        _check_adaptation(self.adapt, self.metric)
 
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
@@ -147,7 +150,7 @@ class ULA:
     metric: DiagonalMetric | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        positive("step_size", self.step_size)
+        object.__setattr__(self, "step_size", positive("step_size", self.step_size))
         _check_metric(self.metric)
 
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
@@ -162,10 +165,9 @@ def _check_metric(metric: Any) -> None:
         raise TypeError(f"metric must be a DiagonalMetric or None, got {type(metric).__name__}")
 
 
-def _check_adaptation(adapt: Any, target: Any, metric: Any) -> None:
+def _check_adaptation(adapt: Any, metric: Any) -> None:
     if not isinstance(adapt, bool):
         raise TypeError(f"adapt must be True or False, got {adapt!r}")
-    interval("target", target, 0.0, 1.0)
     _check_metric(metric)
 
 

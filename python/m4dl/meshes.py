@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,9 @@ class Grid:
         if np.ndim(cells) != 1 or not 1 <= len(cells) <= 3:
             raise ValueError(f"cells must be a sequence of one to three integers, got {cells!r}")
         self.cells = tuple(integer(f"cells[{a}]", n, 1) for a, n in enumerate(cells))
+        nodes = math.prod(n + 1 for n in self.cells)
+        if nodes > 2**31:
+            raise ValueError(f"cells must give at most 2**31 nodes, got {nodes} for {self.cells}")
         if extent is None:
             extent = [(0.0, 1.0)] * len(self.cells)
         if not isinstance(extent, Sequence | np.ndarray) or len(extent) != len(self.cells):
@@ -182,6 +186,16 @@ class TriangleMesh:
 
     def __repr__(self) -> str:
         return f"TriangleMesh({len(self.points)} points, {len(self.cells)} cells)"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TriangleMesh)
+            and np.array_equal(self.points, other.points)
+            and np.array_equal(self.cells, other.cells)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.points.tobytes(), self.cells.tobytes()))
 
 
 Mesh = Grid | TriangleMesh

@@ -281,6 +281,8 @@ class MomentsRecorder:
 
     def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
         values = np.empty((*log_likelihood.shape, 1 + len(self._functionals)))
+        theta = theta.view()
+        theta.flags.writeable = False  # a functional that works in place must not change the draws
         values[..., 0] = log_likelihood
         for k, functional in enumerate(self._functionals.values(), start=1):
             if callable(functional):

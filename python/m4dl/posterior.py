@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._validate import Array, array, integer
+from ._validate import Array, array, thread_count
+from .meshes import Mesh
 from .models import Model
 from .priors import Prior
 
@@ -75,6 +76,16 @@ class Posterior:
             raise ValueError(
                 f"prior must have the model's {model.parameters} parameters, got {prior.parameters}"
             )
+        places = [(p.domain, p.at) for p in (model, prior) if p.domain is not None]
+        if len(places) == 2 and places[0] != places[1]:
+            (where, at), (other, other_at) = places
+            raise ValueError(
+                f"prior must live where the model's theta does, on {where} at {at}, "
+                f"got {other} at {other_at}"
+            )
+        self.domain: Mesh | None
+        self.at: str | None
+        self.domain, self.at = places[-1] if places else (None, None)
         self.model = model
         self.prior = prior
         self.noise = noise
@@ -86,14 +97,14 @@ class Posterior:
     def potential(self, xi: ArrayLike, threads: int = 0) -> Array:
         """Return Phi(xi) for white noise xi (..., W): shape (...). NaN where a solve failed."""
         rows, shape = self._rows("xi", xi)
-        return np.asarray(self.core.phi(rows, integer("threads", threads, 0))).reshape(shape)
+        return np.asarray(self.core.phi(rows, thread_count(threads))).reshape(shape)
 
     def gradient(self, xi: ArrayLike, threads: int = 0) -> tuple[Array, Array]:
         """Return Phi(xi) of shape (...) and its gradient of shape (..., W)."""
         if not self.model.has_pull:
             raise ValueError(f"{type(self.model).__name__} was given no gradient")
         rows, shape = self._rows("xi", xi)
-        phi, grad = self.core.gradient(rows, integer("threads", threads, 0))
+        phi, grad = self.core.gradient(rows, thread_count(threads))
         return np.asarray(phi).reshape(shape), np.asarray(grad).reshape(*shape, self.white)
 
     def gauss_newton(self, xi: ArrayLike, dxi: ArrayLike, threads: int = 0) -> Array:
@@ -104,7 +115,7 @@ class Posterior:
         direction, other = self._rows("dxi", dxi)
         if shape != other:
             raise ValueError(f"xi and dxi must have the same batch shape, got {shape}, {other}")
-        out = self.core.gauss_newton(rows, direction, integer("threads", threads, 0))
+        out = self.core.gauss_newton(rows, direction, thread_count(threads))
         return np.asarray(out).reshape(*shape, self.white)
 
     def log_likelihood(self, theta: ArrayLike) -> Array:

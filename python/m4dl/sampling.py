@@ -135,7 +135,7 @@ def sample(
     if seed >= 2**64:
         raise ValueError(f"seed must be below 2**64, got {seed}")
     thin = _validate.integer("thin", thin, 1)
-    threads = _validate.integer("threads", threads, 0)
+    threads = _validate.thread_count(threads)
     _validate.choice("keep", keep, ("draws", "moments"))
     if not isinstance(progress, bool):
         raise TypeError(f"progress must be True or False, got {progress!r:.60}")
@@ -175,8 +175,8 @@ def sample(
         **named,
         complete=recorder.done == draws,
         provenance=about,
-        domain=getattr(posterior.prior, "domain", None),
-        at=getattr(posterior.prior, "at", None),
+        domain=posterior.domain,
+        at=posterior.at,
     )
 
 

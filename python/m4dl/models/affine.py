@@ -33,7 +33,7 @@ class AffineElliptic(Model):
     observe : sparse matrix (m, n)
         O.
     load_terms : sparse matrix (n, K), optional
-        Columns b_k.
+        Columns b_k, the same for every right-hand side.
     offset : array_like, (m,) or (m, R), optional
         o, e.g. known boundary values at the observation points.
     coordinates : array_like, (n, d), optional

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._validate import Array, array, integer
+from .._validate import Array, array, thread_count
 from ..meshes import Mesh, check_domain
 
 
@@ -50,7 +50,7 @@ class Model:
         (..., m); a row whose solve failed is NaN.
         """
         rows, shape = self._rows("theta", theta, self.parameters)
-        out = self.core.forward(rows, integer("threads", threads, 0))
+        out = self.core.forward(rows, thread_count(threads))
         return np.asarray(out).reshape(*shape, self.outputs)
 
     __call__ = forward
@@ -74,7 +74,7 @@ class Model:
             raise ValueError(
                 f"theta and {name} must have the same batch shape, got {shape}, {other}"
             )
-        out = getattr(self.core, kind)(x, d, integer("threads", threads, 0))
+        out = getattr(self.core, kind)(x, d, thread_count(threads))
         return np.asarray(out).reshape(*shape, size_out)
 
     @staticmethod

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import Array, array, integer, number
+from .._validate import Array, array, integer, number, thread_count
 from ..meshes import Mesh, check_domain
 
 MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]
@@ -41,7 +41,7 @@ class Prior:
     def push(self, xi: ArrayLike, threads: int = 0) -> Array:
         """Return theta = T(xi) for white noise xi (..., W): shape (..., D)."""
         x = self._rows("xi", xi, self.white)
-        theta = self.core.push(x.reshape(-1, self.white), integer("threads", threads, 0))
+        theta = self.core.push(x.reshape(-1, self.white), thread_count(threads))
         return np.asarray(theta).reshape(*x.shape[:-1], self.parameters)
 
     def pull(self, xi: ArrayLike, dtheta: ArrayLike) -> Array:
@@ -57,7 +57,7 @@ class Prior:
         count = integer("count", count, 1)
         if integer("seed", seed, 0) >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
-        return self.push(_core.initial_white_noise(seed, count, self.white))
+        return self.push(_core.prior_white_noise(seed, count, self.white))
 
     def marginal_std(self) -> Array:
         """Return the exact pointwise standard deviation of theta, (D,). Costs D solves."""

@@ -88,6 +88,11 @@ class MaternPrior(Prior):
         if isinstance(mesh, Grid) and min(mesh.shape_of(at)) < 1:
             raise ValueError(f"mesh must have nodes in its interior, got {mesh!r}")
         stiffness, mass = stiffness_and_mass(mesh, at)
+        # Rounding in the factor of kappa^2 M + S costs about 1e-16 times this ratio.
+        ratio = float((stiffness.diagonal() / mass).max()) / kappa**2
+        if ratio > 1e12:
+            longest = length * np.sqrt(1e12 / ratio)
+            raise ValueError(f"length must be at most {longest:.3g} on this mesh, got {length:g}")
         n = mass.size
         m = mean_field(mean, mesh, at, n)
         A = (kappa**2 * sparse.diags_array(mass) + stiffness).tocoo()

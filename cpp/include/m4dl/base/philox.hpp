@@ -26,7 +26,7 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
 }
 
 // What a stream of random numbers is for; streams never overlap.
-enum class Stream : std::uint32_t { kStart = 1, kProposal = 2, kAccept = 3 };
+enum class Stream : std::uint32_t { kStart = 1, kProposal = 2, kAccept = 3, kPrior = 4 };
 
 // The random numbers of one block of chains: lane l belongs to chain `first_chain + l`.
 class Random {

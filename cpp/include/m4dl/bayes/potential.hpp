@@ -17,6 +17,7 @@ public:
                 " entries, got ", data_.size());
         require(noise_std.size() == data_.size(), "noise must have ", data_.size(), " entries");
         precision_ = noise_std.array().square().inverse();
+        require(precision_.allFinite(), "noise is too small: 1/std^2 overflows");
     }
 
     Index white() const { return prior_.white(); }

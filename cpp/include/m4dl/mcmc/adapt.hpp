@@ -9,8 +9,8 @@
 namespace m4dl {
 
 struct DualAveraging {
-    // gamma pulls towards the start, t0 damps the first steps, kappa forgets them.
-    static constexpr double kGamma = 0.05, kT0 = 10.0, kKappa = 0.75;
+    // gamma pulls towards the start, t0 damps the first steps; kappa = 3/4 forgets them.
+    static constexpr double kGamma = 0.05, kT0 = 10.0;
 
     double target = 0.0, centre = 0.0, largest = 0.0;  // centre, largest: logarithms
     double count = 0.0;
@@ -18,7 +18,9 @@ struct DualAveraging {
     Lanes log_step = Lanes::Zero(), log_average = Lanes::Zero();
 
     DualAveraging(double first, double largest_step, double target_acceptance)
-        : target(target_acceptance), centre(std::log(first)), largest(std::log(largest_step)) {
+        : target(target_acceptance),
+          centre(Lanes::Constant(first).log()[0]),
+          largest(Lanes::Constant(largest_step).log()[0]) {
         log_step.setConstant(centre);
         log_average.setConstant(centre);
     }
@@ -28,7 +30,8 @@ struct DualAveraging {
         const double w = 1.0 / (count + kT0);
         error = (1.0 - w) * error + w * (target - probability);
         log_step = (centre - (std::sqrt(count) / kGamma) * error).min(largest);
-        const double eta = std::pow(count, -kKappa);
+        // count^-kappa by square roots: the C library's pow may differ between processors.
+        const double eta = 1.0 / (std::sqrt(count) * std::sqrt(std::sqrt(count)));
         log_average = eta * log_step + (1.0 - eta) * log_average;
     }
 };

@@ -59,14 +59,12 @@ public:
         const Index count = (chains_ + kLanes - 1) / kLanes;
         for (Index b = 0; b < count; ++b)
             blocks_.push_back(std::make_unique<Chunk>(*this, seed, b * kLanes, start));
-        std::vector<Lanes> phi(static_cast<std::size_t>(count));
-        parallel_for(count, threads_, [&](Index b) { phi[b] = blocks_[b]->evaluate(*this); });
-        std::string bad;
-        for (Index c = 0; c < chains_; ++c)
-            if (!std::isfinite(phi[c / kLanes][c % kLanes]))
-                bad += (bad.empty() ? "" : ", ") + std::to_string(c);
-        require(bad.empty(), "the potential is not finite at the start of chain(s) ", bad,
-                ": the solve failed or the start is far outside the model's range");
+        parallel_for(count, threads_, [&](Index b) { blocks_[b]->evaluate(); });
+        require_finite("potential", [](const Chunk& b) { return b.chain.phi; });
+        if constexpr (K::kGradient)
+            require_finite("gradient", [](const Chunk& b) -> Lanes {
+                return b.chain.gradient.abs().colwise().sum();
+            });
     }
 
     void advance(Index iterations, Index thin, double* theta, double* log_likelihood) override {
@@ -163,13 +161,11 @@ private:
                 chain.xi.col(lane) = start.row(std::min(first + lane, run.chains_ - 1)).transpose();
         }
 
-        // Phi at the start; NaN also where the gradient is not finite.
-        Lanes evaluate(const Run&) {
-            if constexpr (K::kGradient) {
+        void evaluate() {
+            if constexpr (K::kGradient)
                 chain.phi = potential.phi(chain.xi, chain.gradient);
-                return chain.phi + 0.0 * chain.gradient.colwise().sum();
-            }
-            return chain.phi = potential.phi(chain.xi);
+            else
+                chain.phi = potential.phi(chain.xi);
         }
 
         void advance(const Run& run, Index iterations, Index thin, double* theta,
@@ -209,6 +205,16 @@ private:
         field("adapt_error", b.adapt.error);
         field("adapt_log_step", b.adapt.log_step);
         field("adapt_log_average", b.adapt.log_average);
+    }
+
+    template <class Get>
+    void require_finite(const char* what, Get&& get) const {
+        const Vector values = per_chain(get);
+        std::string bad;
+        for (Index c = 0; c < chains_; ++c)
+            if (!std::isfinite(values[c])) bad += (bad.empty() ? "" : ", ") + std::to_string(c);
+        require(bad.empty(), "the ", what, " is not finite at the start of chain(s) ", bad,
+                ": the solve failed or the start is far outside the model's range");
     }
 
     template <class Get>
