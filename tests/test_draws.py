@@ -370,6 +370,6 @@ def test_moments_refuse():
 
 def test_a_functional_cannot_change_the_draws():
     rng = np.random.default_rng(0)
-    draws = make(rng.standard_normal((2, 10, 3)), rng.standard_normal((2, 10)))
+    draws = make(rng.standard_normal((2, 10, 3)))
     with pytest.raises(ValueError, match="read-only"):
         draws.functional(lambda theta: np.exp(theta, out=theta).sum(axis=1))

@@ -217,7 +217,7 @@ def test_more_draws_extend_a_run(small: None, tmp_path: Path) -> None:
 
 
 def test_an_extension_that_dies_leaves_the_finished_draws(tmp_path: Path) -> None:
-    """The arrays are longer by then; the run of the old length must not show what was never drawn."""
+    """The arrays are longer by then; the old length must not show what was never drawn."""
 
     class Stop(Exception):
         pass
