@@ -41,7 +41,7 @@ def normals(seed: int, chain: int, step: int, count: int, stream: int = PROPOSAL
     bits = words(seed, chain, step, stream, -(-count // 4)).ravel()
     u = ((bits >> np.uint64(24)).astype(float) + 0.5) / 2.0**40
     v = ((bits & np.uint64(2**24 - 1)).astype(float) + 0.5) / 2.0**24
-    radius, angle = np.sqrt(-2.0 * np.log(u)), 2.0 * np.pi * v
+    radius, angle = np.sqrt(-2.0 * np.log(u)), 2.0 * np.pi * v - np.pi / 4
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:count]
 
 

@@ -42,14 +42,14 @@ def test_normals_are_box_and_muller(seed: int, chain: int, step: int) -> None:
         ours = _core.normals(seed, chain, step, count)
         assert ours.shape == (count, 8)
         expected = [philox.normals(seed, chain + lane, step, count) for lane in range(8)]
-        # log and the circle are accurate to 2e-14
-        np.testing.assert_allclose(ours, np.array(expected).T, rtol=0, atol=1e-12)
+        # truncated series: 5e-13 in the log, 4e-13 in the cosine times a radius below 7.5
+        np.testing.assert_allclose(ours, np.array(expected).T, rtol=0, atol=5e-12)
 
 
 def test_starts_have_a_stream_of_their_own() -> None:
     start = _core.initial_white_noise(9, 11, 13)
     expected = [philox.normals(9, chain, 0, 13, philox.START) for chain in range(11)]
-    np.testing.assert_allclose(start, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(start, expected, rtol=0, atol=5e-12)
 
 
 def test_moments_and_distribution(seed: Callable[[int], int]) -> None:

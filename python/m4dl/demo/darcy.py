@@ -71,7 +71,7 @@ def run(settings: Settings) -> dict[str, Any]:
     *pilots, seed = settings.seeds(3)
     length = settings.warmup // 4
     # Plain MALA needs some 7,000 iterations for an effective draw of the worst parameter, pCN over
-    # 20,000; tuned MALA needs 450.
+    # 20,000; tuned MALA needs 500.
     tuned, kernel, start = tune(problem.posterior, settings, pilots, length)
     warmup = settings.warmup - len(pilots) * length
     settings.say(f"The run: {warmup + settings.draws * THIN:,} iterations in each chain")

@@ -13,8 +13,8 @@ from ..posterior import Posterior
 from ..priors import SparsePrior
 from .settings import Settings
 
-POINTS = 48
-"""Draws of a pilot run, at most, that the information is averaged over."""
+PRODUCTS = 10_240
+"""Gauss-Newton products, W for each draw of a pilot run that the information is averaged over."""
 
 
 def tune(
@@ -68,7 +68,7 @@ def tune(
         theta = pilot.theta.reshape(-1, pilot.parameters) - posterior.prior.mean
         points = np.linalg.solve(r, q.T @ theta.T).T
         start = points.reshape(settings.chains, draws, -1)[:, -1]
-        points = points[:: -(-len(points) // POINTS)]
+        points = points[:: -(-len(points) * posterior.white // PRODUCTS)]
     assert start is not None
     tuned, kernel, basis = _fit(posterior, points, settings.threads)
     return tuned, kernel, start @ basis
