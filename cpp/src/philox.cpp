@@ -128,8 +128,9 @@ M4DL_INLINE void circle(Bits<W> bits, Real<W>& cosine, Real<W>& sine) {
     const Bits<W> cb = as_bits<W>(c), sb = as_bits<W>(s);
     const Bits<W> cosine_sign = ((quarter + 1) & std::uint64_t{2}) << 62;
     const Bits<W> sine_sign = (quarter & std::uint64_t{2}) << 62;
-    cosine = as_real<W>(((sb & odd) | (cb & ~odd)) ^ cosine_sign);
-    sine = as_real<W>(((cb & odd) | (sb & ~odd)) ^ sine_sign);
+    const Bits<W> swap = (cb ^ sb) & odd;
+    cosine = as_real<W>(cb ^ swap ^ cosine_sign);
+    sine = as_real<W>(sb ^ swap ^ sine_sign);
 }
 
 // Rows 4k..4k+3 of `out` come from Philox block k of each lane, by two transforms of Box and Muller.
