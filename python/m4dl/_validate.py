@@ -44,6 +44,22 @@ def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None
     return out
 
 
+def rows(name: str, value: ArrayLike, size: int) -> tuple[Array, tuple[int, ...]]:
+    """Return an array (..., size) as the matrix of its rows, (n, size), and its batch shape."""
+    x = array(name, value)
+    if x.ndim == 0 or x.shape[-1] != size:
+        raise ValueError(f"{name} must have shape (..., {size}), got {x.shape}")
+    return x.reshape(-1, size), x.shape[:-1]
+
+
+def rows_with(name: str, value: ArrayLike, size: int, other: str, batch: tuple[int, ...]) -> Array:
+    """Return the rows of an array (..., size) whose batch shape must be that of ``other``."""
+    x, shape = rows(name, value, size)
+    if shape != batch:
+        raise ValueError(f"{other} and {name} must have the same batch shape, got {batch}, {shape}")
+    return x
+
+
 def number(name: str, value: Any) -> float:
     """Return ``value`` as a finite float."""
     if isinstance(value, bool | str) or np.ndim(value) != 0:

@@ -217,11 +217,9 @@ class MomentAccumulator:
 
 
 def validate_functionals(
-    functionals: Mapping[str, ArrayLike | Functional] | None, probe: Array
+    functionals: Mapping[str, ArrayLike | Functional], probe: Array
 ) -> dict[str, Array | Functional]:
     """Check functionals on ``probe``, parameters (n, D); return them with weights as arrays."""
-    if functionals is None:
-        return {}
     if not isinstance(functionals, Mapping):
         raise TypeError(
             f"functionals must be a dict of names to weights or functions, got {functionals!r:.60}"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._validate import Array, array, thread_count
+from ._validate import Array, array, rows, rows_with, thread_count
 from .meshes import Mesh
 from .models import Model
 from .priors import Prior
@@ -96,26 +96,24 @@ class Posterior:
 
     def potential(self, xi: ArrayLike, threads: int = 0) -> Array:
         """Return Phi(xi) for white noise xi (..., W): shape (...). NaN where a solve failed."""
-        rows, shape = self._rows("xi", xi)
-        return np.asarray(self.core.phi(rows, thread_count(threads))).reshape(shape)
+        x, shape = rows("xi", xi, self.white)
+        return np.asarray(self.core.phi(x, thread_count(threads))).reshape(shape)
 
     def gradient(self, xi: ArrayLike, threads: int = 0) -> tuple[Array, Array]:
         """Return Phi(xi) of shape (...) and its gradient of shape (..., W)."""
         if not self.model.has_pull:
             raise ValueError(f"{type(self.model).__name__} was given no gradient")
-        rows, shape = self._rows("xi", xi)
-        phi, grad = self.core.gradient(rows, thread_count(threads))
+        x, shape = rows("xi", xi, self.white)
+        phi, grad = self.core.gradient(x, thread_count(threads))
         return np.asarray(phi).reshape(shape), np.asarray(grad).reshape(*shape, self.white)
 
     def gauss_newton(self, xi: ArrayLike, dxi: ArrayLike, threads: int = 0) -> Array:
         """Return J' Sigma^{-1} J dxi, J the derivative of xi -> G(T(xi)): shape (..., W)."""
         if not (self.model.has_pull and self.model.has_push):
             raise ValueError(f"{type(self.model).__name__} has no tangent")
-        rows, shape = self._rows("xi", xi)
-        direction, other = self._rows("dxi", dxi)
-        if shape != other:
-            raise ValueError(f"xi and dxi must have the same batch shape, got {shape}, {other}")
-        out = self.core.gauss_newton(rows, direction, thread_count(threads))
+        x, shape = rows("xi", xi, self.white)
+        direction = rows_with("dxi", dxi, self.white, "xi", shape)
+        out = self.core.gauss_newton(x, direction, thread_count(threads))
         return np.asarray(out).reshape(*shape, self.white)
 
     def log_likelihood(self, theta: ArrayLike) -> Array:
@@ -125,12 +123,6 @@ class Posterior:
         """
         misfit = (self.data - self.model.forward(theta)) / self.noise.std
         return np.asarray(-0.5 * (misfit**2).sum(axis=-1))
-
-    def _rows(self, name: str, value: ArrayLike) -> tuple[Array, tuple[int, ...]]:
-        x = array(name, value)
-        if x.ndim == 0 or x.shape[-1] != self.white:
-            raise ValueError(f"{name} must have shape (..., {self.white}), got {x.shape}")
-        return x.reshape(-1, self.white), x.shape[:-1]
 
     def __repr__(self) -> str:
         return f"Posterior({self.model!r}, {self.prior!r}, {self.data.size} data, {self.noise!r})"

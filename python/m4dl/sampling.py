@@ -145,7 +145,9 @@ def sample(
         )
     xi0 = _start(start, chains, seed, posterior.white)
     run = kernel.start(posterior.core, chains, seed, xi0, threads)
-    chosen = validate_functionals(functionals, np.asarray(posterior.prior.push(xi0, threads)))
+    chosen: dict[str, Array | Functional] = {}
+    if functionals is not None:
+        chosen = validate_functionals(functionals, posterior.prior.push(xi0, threads))
 
     size = posterior.parameters
     named = {"kernel": repr(kernel), "seed": seed, "warmup": warmup, "thin": thin}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._validate import Array, array, thread_count
+from .._validate import Array, rows, rows_with, thread_count
 from ..meshes import Mesh, check_domain
 
 
@@ -49,8 +49,8 @@ class Model:
         -------
         (..., m); a row whose solve failed is NaN.
         """
-        rows, shape = self._rows("theta", theta, self.parameters)
-        out = self.core.forward(rows, thread_count(threads))
+        x, shape = rows("theta", theta, self.parameters)
+        out = self.core.forward(x, thread_count(threads))
         return np.asarray(out).reshape(*shape, self.outputs)
 
     __call__ = forward
@@ -68,21 +68,10 @@ class Model:
     ) -> Array:
         sizes = (self.outputs, self.parameters)
         size_in, size_out = sizes if kind == "pull" else sizes[::-1]
-        x, shape = self._rows("theta", theta, self.parameters)
-        d, other = self._rows(name, direction, size_in)
-        if shape != other:
-            raise ValueError(
-                f"theta and {name} must have the same batch shape, got {shape}, {other}"
-            )
+        x, shape = rows("theta", theta, self.parameters)
+        d = rows_with(name, direction, size_in, "theta", shape)
         out = getattr(self.core, kind)(x, d, thread_count(threads))
         return np.asarray(out).reshape(*shape, size_out)
-
-    @staticmethod
-    def _rows(name: str, value: ArrayLike, size: int) -> tuple[Array, tuple[int, ...]]:
-        x = array(name, value)
-        if x.ndim == 0 or x.shape[-1] != size:
-            raise ValueError(f"{name} must have shape (..., {size}), got {x.shape}")
-        return x.reshape(-1, size), x.shape[:-1]
 
     def __repr__(self) -> str:
         where = f" on {self.domain}" if self.domain is not None else ""

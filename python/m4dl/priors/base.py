@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import Array, array, integer, number, thread_count
+from .._validate import Array, array, integer, number, rows, rows_with, thread_count
 from ..meshes import Mesh, check_domain
 
 MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]
@@ -40,9 +40,9 @@ class Prior:
 
     def push(self, xi: ArrayLike, threads: int = 0) -> Array:
         """Return theta = T(xi) for white noise xi (..., W): shape (..., D)."""
-        x = self._rows("xi", xi, self.white)
-        theta = self.core.push(x.reshape(-1, self.white), thread_count(threads))
-        return np.asarray(theta).reshape(*x.shape[:-1], self.parameters)
+        x, shape = rows("xi", xi, self.white)
+        theta = self.core.push(x, thread_count(threads))
+        return np.asarray(theta).reshape(*shape, self.parameters)
 
     def pull(self, xi: ArrayLike, dtheta: ArrayLike) -> Array:
         """Return T'(xi)* dtheta, (..., W): the adjoint of the derivative."""
@@ -64,28 +64,17 @@ class Prior:
         size, chunk = self.parameters, 256
         out = np.empty(size)
         for first in range(0, size, chunk):
-            rows = np.eye(min(chunk, size - first), size, k=first)
-            white = self.pull(np.zeros((len(rows), self.white)), rows)
+            unit = np.eye(min(chunk, size - first), size, k=first)
+            white = self.pull(np.zeros((len(unit), self.white)), unit)
             out[first : first + chunk] = np.sqrt((white**2).sum(axis=1))
         return out
 
     def _derivative(
         self, apply: Any, xi: ArrayLike, name: str, direction: ArrayLike, size: int, out: int
     ) -> Array:
-        x, d = self._rows("xi", xi, self.white), self._rows(name, direction, size)
-        if x.shape[:-1] != d.shape[:-1]:
-            raise ValueError(
-                f"xi and {name} must have the same batch shape, got {x.shape[:-1]}, {d.shape[:-1]}"
-            )
-        rows = apply(x.reshape(-1, self.white), d.reshape(-1, size))
-        return np.asarray(rows).reshape(*x.shape[:-1], out)
-
-    @staticmethod
-    def _rows(name: str, value: ArrayLike, size: int) -> Array:
-        x = array(name, value)
-        if x.ndim == 0 or x.shape[-1] != size:
-            raise ValueError(f"{name} must have shape (..., {size}), got {x.shape}")
-        return x
+        x, shape = rows("xi", xi, self.white)
+        d = rows_with(name, direction, size, "xi", shape)
+        return np.asarray(apply(x, d)).reshape(*shape, out)
 
     def __repr__(self) -> str:
         where = f" on {self.domain} at {self.at}" if self.domain is not None else ""
