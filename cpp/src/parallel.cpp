@@ -11,6 +11,7 @@ namespace m4dl {
 namespace {
 
 const pid_t kLoader = getpid();  // the process that loaded the library
+thread_local int inside = 1;     // threads that one solve on this thread may use
 
 }  // namespace
 
@@ -34,8 +35,16 @@ int resolve_threads(int requested) {
 
 namespace detail {
 
-void parallel_blocks(Index count, int threads, void* context, void (*body)(void*, Index)) {
-    threads = static_cast<int>(std::min<Index>(resolve_threads(threads), count));
+void parallel_blocks(Index count, int threads, Threads where, void* context,
+                     void (*body)(void*, Index)) {
+    threads = resolve_threads(threads);
+    if (where == Threads::kInsideBlocks && count < threads) {
+        const int before = std::exchange(inside, threads);
+        for (Index k = 0; k < count; ++k) body(context, k);
+        inside = before;
+        return;
+    }
+    threads = static_cast<int>(std::min<Index>(threads, count));
     if (threads <= 1) {
         for (Index k = 0; k < count; ++k) body(context, k);
         return;
@@ -43,6 +52,16 @@ void parallel_blocks(Index count, int threads, void* context, void (*body)(void*
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (Index k = 0; k < count; ++k) body(context, k);
+#endif
+}
+
+void parallel_ranges(Index count, void* context, void (*body)(void*, Index, Index)) {
+    const Index pieces = std::min<Index>(inside, count);
+    if (pieces <= 1) return body(context, 0, count);
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(pieces))
+    for (Index k = 0; k < pieces; ++k)
+        body(context, count * k / pieces, count * (k + 1) / pieces);
 #endif
 }
 

@@ -1,4 +1,5 @@
-// The one parallel loop: over blocks of chains, or over the rows of a batch cut into blocks.
+// The parallel loops: over blocks of chains (or the rows of a batch cut into blocks), and, where
+// there are fewer blocks than threads and each solve is large, over pieces of one field.
 #pragma once
 
 #include <exception>
@@ -14,21 +15,29 @@ int resolve_threads(int requested);
 
 bool have_openmp();
 
+// Where threads are best spent.
+enum class Threads {
+    kAcrossBlocks,  // one block per thread
+    kInsideBlocks   // one block after another, all threads inside, if there are more threads than blocks
+};
+
 namespace detail {
-void parallel_blocks(Index count, int threads, void* context, void (*body)(void*, Index));
-}
+void parallel_blocks(Index count, int threads, Threads where, void* context,
+                     void (*body)(void*, Index));
+void parallel_ranges(Index count, void* context, void (*body)(void*, Index, Index));
+}  // namespace detail
 
 // body(k) for k = 0..count-1, in any order, on up to `threads` threads. The first exception is
 // rethrown on the calling thread after all have finished.
 template <class Body>
-void parallel_for(Index count, int threads, Body&& body) {
+void parallel_for(Index count, int threads, Body&& body, Threads where = Threads::kAcrossBlocks) {
     struct Context {
         Body& body;
         std::exception_ptr* errors;
     };
     std::vector<std::exception_ptr> errors(static_cast<std::size_t>(count));
     Context context{body, errors.data()};
-    detail::parallel_blocks(count, threads, &context, [](void* opaque, Index k) {
+    detail::parallel_blocks(count, threads, where, &context, [](void* opaque, Index k) {
         auto& c = *static_cast<Context*>(opaque);
         try {
             c.body(k);
@@ -38,6 +47,18 @@ void parallel_for(Index count, int threads, Body&& body) {
     });
     for (auto& error : errors)
         if (error) std::rethrow_exception(std::exchange(error, nullptr));
+}
+
+// body(begin, end) for ranges that cover 0..count-1, on the threads that parallel_for left to the
+// inside of this block (one, mostly). `work` is the number of rows of lanes that one of the
+// count touches; small loops stay on one thread. `body` must not throw, and its result must not depend on the ranges.
+template <class Body>
+void for_ranges(Index count, Index work, Body&& body) {
+    constexpr Index kWorthwhile = Index{1} << 13;  // rows of lanes: half a megabyte
+    if (count * work < 2 * kWorthwhile) return body(Index{0}, count);
+    detail::parallel_ranges(count, &body, [](void* opaque, Index begin, Index end) {
+        (*static_cast<std::remove_reference_t<Body>*>(opaque))(begin, end);
+    });
 }
 
 }  // namespace m4dl
