@@ -23,6 +23,18 @@ Link make_link(const std::string& kind, double floor) {
     return {Link::Kind::kExp, floor};
 }
 
+SolverOptions make_options(const std::string& solver, double tolerance) {
+    using Kind = SolverOptions::Kind;
+    const std::map<std::string, Kind> kinds{{"auto", Kind::kAutomatic},
+                                            {"direct", Kind::kDirect},
+                                            {"frozen", Kind::kFrozen},
+                                            {"multigrid", Kind::kMultigrid}};
+    const auto it = kinds.find(solver);
+    require(it != kinds.end(),
+            "solver must be 'auto', 'direct', 'frozen' or 'multigrid', got '", solver, "'");
+    return {it->second, tolerance};
+}
+
 // y = f(theta) and the like over a batch. `third` is the second input of pull and push.
 Array forward(const AnyModel& model, const Array& theta, int threads) {
     const Index rows = batch_rows("theta", theta, model.parameters());
@@ -73,7 +85,7 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
                          const Integers& b_parameter, const Array& b_value, Index points,
                          const Integers& o_row, const Integers& o_column, const Array& o_value,
                          const Array& offset, const Array& coordinates, const std::string& link,
-                         double floor) {
+                         double floor, const std::string& solver, double tolerance) {
     AffineSystem s;
     const auto constant = to_entries(a_row, a_column, a_value);
     const auto terms = to_entries(t_row, t_column, t_value);
@@ -97,7 +109,8 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
     }
     s.observe = SparseRows(points, unknowns, to_entries(o_row, o_column, o_value));
     s.coordinates = to_matrix(coordinates);
-    return make<AffineElliptic>(std::move(s), make_link(link, floor));
+    return make<AffineElliptic>(std::move(s), make_link(link, floor),
+                                make_options(solver, tolerance));
 }
 
 }  // namespace
@@ -139,46 +152,46 @@ void bind_models(py::module_& m) {
     m.def(
         "schrodinger_grid",
         [](const Grid& grid, const Array& points, const Array& boundary, bool all_nodes,
-           const std::string& link, double floor) {
+           const std::string& link, double floor, const std::string& solver, double tolerance) {
             return make<Schrodinger>(grid, to_matrix(points), to_vector(boundary), all_nodes,
-                                     make_link(link, floor));
+                                     make_link(link, floor), make_options(solver, tolerance));
         },
-        "grid"_a, "points"_a, "boundary"_a, "all_nodes"_a, "link"_a, "floor"_a);
+        "grid"_a, "points"_a, "boundary"_a, "all_nodes"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
     m.def(
         "schrodinger_triangles",
         [](const TriangleMesh& mesh, const Array& points, const Array& boundary,
-           const std::string& link, double floor) {
+           const std::string& link, double floor, const std::string& solver, double tolerance) {
             return make<Schrodinger>(mesh, to_matrix(points), to_vector(boundary),
-                                     make_link(link, floor));
+                                     make_link(link, floor), make_options(solver, tolerance));
         },
-        "mesh"_a, "points"_a, "boundary"_a, "link"_a, "floor"_a);
+        "mesh"_a, "points"_a, "boundary"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
     m.def(
         "darcy_grid",
         [](const Grid& grid, const Array& points, const Array& source, const Array& boundary,
-           const std::vector<Index>& blocks, const std::string& link, double floor) {
+           const std::vector<Index>& blocks, const std::string& link, double floor, const std::string& solver, double tolerance) {
             const bool nodal = blocks.empty();
             Index parameters = nodal ? grid.node_count() : 1;
             for (const Index b : blocks) parameters *= b;
             return make<Darcy>(grid, to_matrix(points), to_vector(source), to_vector(boundary),
                                nodal ? Darcy::on_nodes(grid) : Darcy::on_blocks(grid, blocks),
-                               parameters, make_link(link, floor));
+                               parameters, make_link(link, floor), make_options(solver, tolerance));
         },
-        "grid"_a, "points"_a, "source"_a, "boundary"_a, "blocks"_a, "link"_a, "floor"_a,
+        "grid"_a, "points"_a, "source"_a, "boundary"_a, "blocks"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a,
         "An empty list of blocks: coefficient at the nodes.");
     m.def(
         "darcy_triangles",
         [](const TriangleMesh& mesh, const Array& points, const Array& source,
-           const Array& boundary, bool on_nodes, const std::string& link, double floor) {
+           const Array& boundary, bool on_nodes, const std::string& link, double floor, const std::string& solver, double tolerance) {
             return make<Darcy>(mesh, to_matrix(points), to_vector(source), to_vector(boundary),
                                on_nodes ? Darcy::on_nodes(mesh) : Darcy::on_cells(mesh),
                                on_nodes ? mesh.node_count() : mesh.cell_count(),
-                               make_link(link, floor));
+                               make_link(link, floor), make_options(solver, tolerance));
         },
-        "mesh"_a, "points"_a, "source"_a, "boundary"_a, "on_nodes"_a, "link"_a, "floor"_a);
+        "mesh"_a, "points"_a, "source"_a, "boundary"_a, "on_nodes"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
     m.def("affine_elliptic", &affine_elliptic, "unknowns"_a, "parameters"_a, "a_row"_a,
           "a_column"_a, "a_value"_a, "t_row"_a, "t_column"_a, "t_parameter"_a, "t_value"_a,
           "load"_a, "b_row"_a, "b_parameter"_a, "b_value"_a, "points"_a, "o_row"_a, "o_column"_a,
-          "o_value"_a, "offset"_a, "coordinates"_a, "link"_a, "floor"_a);
+          "o_value"_a, "offset"_a, "coordinates"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
     m.def(
         "linear_dense", [](const Array& matrix) { return make<LinearModel>(to_matrix(matrix)); },
         "matrix"_a);

@@ -2,99 +2,106 @@
 
 namespace m4dl {
 
-AffineElliptic::AffineElliptic(AffineSystem system, Link link)
-    : system_(std::move(system)), link_(link) {
-    const Index n = system_.pattern.size, entries = system_.pattern.nonzeros();
+AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptions& options)
+    : operator_(std::make_shared<AffineOperator>(std::move(system.pattern), std::move(system.a0),
+                                                 std::move(system.terms))),
+      mean_(std::move(system.mean)),
+      load_(std::move(system.load)),
+      load_terms_(std::move(system.load_terms)),
+      observe_(std::move(system.observe)),
+      offset_(std::move(system.offset)),
+      link_(link) {
+    const Index n = unknowns();
     require(n > 0, "an elliptic model needs at least one unknown");
-    require(system_.a0.size() == entries && system_.terms.rows() == entries,
-            "a0 and the terms must have one row for each of the ", entries, " matrix entries");
-    require(!system_.load.empty(), "an elliptic model needs at least one right-hand side");
-    require(system_.offset.size() == system_.load.size(), "one offset per right-hand side");
-    require(system_.load_terms.empty() || system_.load_terms.size() == system_.load.size(),
+    require(!load_.empty(), "an elliptic model needs at least one right-hand side");
+    require(offset_.size() == load_.size(), "one offset per right-hand side");
+    require(load_terms_.empty() || load_terms_.size() == load_.size(),
             "load terms for all right-hand sides or for none");
-    require(system_.observe.columns() == n, "observe must have ", n, " columns, got ",
-            system_.observe.columns());
-    for (Index j = 0; j < n; ++j)
-        for (Index e = system_.pattern.column_start[j]; e < system_.pattern.column_start[j + 1];
-             ++e)
-            if (!system_.terms.empty_row(e)) varying_.push_back({e, system_.pattern.row[e], j});
-    symbolic_ = std::make_shared<Symbolic>(analyse(system_.pattern, system_.coordinates));
+    require(observe_.columns() == n, "observe must have ", n, " columns, got ",
+            observe_.columns());
+    require(!mean_ || mean_->rows() == operator_->parameters(), "the mean must give ",
+            operator_->parameters(), " coefficients");
+    solver_ = make_solver(operator_, system.coordinates, system.box, options,
+                          reference_coefficient());
+}
+
+// c where theta = 0.
+Vector AffineElliptic::reference_coefficient() const {
+    const Block zero = Block::Zero(parameters(), kLanes);
+    Block link(zero), derivative(zero), c = Block::Zero(operator_->parameters(), kLanes);
+    link_.apply(zero, link, derivative);
+    if (mean_)
+        mean_->times(link, c);
+    else
+        c = link;
+    return c.col(0).matrix();
 }
 
 AffineElliptic::Workspace AffineElliptic::workspace(Chains) const {
-    const Index n = unknowns(), d = parameters();
-    const Block field = Block::Zero(n, kLanes), parameter = Block::Zero(d, kLanes);
-    return {.factor = Cholesky<kLanes>(symbolic_),
-            .coefficient = parameter,
+    const Block field = Block::Zero(unknowns(), kLanes);
+    const Block parameter = Block::Zero(parameters(), kLanes);
+    const Block coefficient = Block::Zero(mean_ ? operator_->parameters() : 0, kLanes);
+    return {.solver = solver_->work(),
+            .link = parameter,
             .derivative = parameter,
-            .values = system_.a0.array().replicate(1, kLanes),
-            .state = std::vector<Block>(system_.load.size(), field),
-            .rhs = std::vector<double*>(system_.load.size()),
+            .coefficient = coefficient,
+            .state = std::vector<Block>(load_.size(), field),
             .adjoint = field,
-            .scratch = field,
-            .dcoefficient = parameter};
+            .dcoefficient = coefficient,
+            .dlink = parameter};
 }
 
 void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
-    link_.apply(theta, w.coefficient, w.derivative);
-    for (const auto& [e, i, j] : varying_)
-        w.values.row(e) = system_.terms.row_times(e, w.coefficient) + system_.a0[e];
+    link_.apply(theta, w.link, w.derivative);
+    if (mean_) mean_->times(w.link, w.coefficient);
+    const Block& c = mean_ ? w.coefficient : w.link;
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& u = w.state[r];
-        if (system_.load_terms.empty())
+        if (load_terms_.empty())
             u.setZero();
         else
-            system_.load_terms[r].times(w.coefficient, u);
-        u.colwise() += system_.load[r].array();
-        w.factor.to_elimination_order(u, w.scratch);
-        w.rhs[r] = u.data();
+            load_terms_[r].times(c, u);
+        u.colwise() += load_[r].array();
     }
-    w.factor.factor(w.values.data(), w.rhs);
-    for (Index r = 0; r < right_hand_sides(); ++r) {
-        Block& u = w.state[r];
-        w.factor.half_solve(u, w.scratch);
+    w.solver->solve(c, w.state);
+    for (Index r = 0; r < right_hand_sides(); ++r)
         for (Index p = 0; p < points(); ++p)
-            y.row(r * points() + p) = system_.observe.row_times(p, u) + system_.offset[r][p];
-    }
+            y.row(r * points() + p) = observe_.row_times(p, w.state[r]) + offset_[r][p];
 }
 
 void AffineElliptic::pull(const Block& dy, Block& dtheta, Workspace& w) const {
-    w.dcoefficient.setZero();
+    Block& dc = mean_ ? w.dcoefficient : w.dlink;
+    dc.setZero();
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& lambda = w.adjoint;
         lambda.setZero();
         for (Index p = 0; p < points(); ++p)
-            system_.observe.add_row_transposed(p, dy.row(r * points() + p), lambda);
-        w.factor.solve(lambda, w.scratch);
-        if (!system_.load_terms.empty())
-            system_.load_terms[r].add_transposed_times(lambda, w.dcoefficient);
-        const Block& u = w.state[r];
-        for (const auto& [e, i, j] : varying_) {
-            Lanes product = lambda.row(i) * u.row(j);
-            if (i != j) product += lambda.row(j) * u.row(i);
-            system_.terms.add_row_transposed(e, -product, w.dcoefficient);
-        }
+            observe_.add_row_transposed(p, dy.row(r * points() + p), lambda);
+        w.solver->solve(lambda);
+        if (!load_terms_.empty()) load_terms_[r].add_transposed_times(lambda, dc);
+        operator_->pull(lambda, w.state[r], dc);
     }
-    dtheta = w.dcoefficient * w.derivative;
+    if (mean_) {
+        w.dlink.setZero();
+        mean_->add_transposed_times(dc, w.dlink);
+    }
+    dtheta = w.dlink * w.derivative;
 }
 
 void AffineElliptic::push(const Block& dtheta, Block& dy, Workspace& w) const {
-    w.dcoefficient = dtheta * w.derivative;
+    w.dlink = dtheta * w.derivative;
+    if (mean_) mean_->times(w.dlink, w.dcoefficient);
+    const Block& dc = mean_ ? w.dcoefficient : w.dlink;
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& du = w.adjoint;
-        if (system_.load_terms.empty())
+        if (load_terms_.empty())
             du.setZero();
         else
-            system_.load_terms[r].times(w.dcoefficient, du);
-        const Block& u = w.state[r];
-        for (const auto& [e, i, j] : varying_) {
-            const Lanes da = system_.terms.row_times(e, w.dcoefficient);
-            du.row(i) -= da * u.row(j);
-            if (i != j) du.row(j) -= da * u.row(i);
-        }
-        w.factor.solve(du, w.scratch);
+            load_terms_[r].times(dc, du);
+        operator_->push(dc, w.state[r], du);
+        w.solver->solve(du);
         for (Index p = 0; p < points(); ++p)
-            dy.row(r * points() + p) = system_.observe.row_times(p, du);
+            dy.row(r * points() + p) = observe_.row_times(p, du);
     }
 }
 

@@ -110,44 +110,48 @@ M4DL_INLINE void add_entry(double* to, const double* from) {
 }
 
 // One entry of the factor: a number per lane (N == kLanes) or one number for all lanes (N == 1).
-template <int N, int W>
-M4DL_INLINE Real<W> factor_entry(const double* at, int half) {
-    if constexpr (N == 1) return simd::broadcast<W>(*at);
-    return load<W>(at + half);
+// Solves run in the precision T of the factor.
+template <int N, int W, class T>
+M4DL_INLINE auto factor_entry(const T* at, int part) {
+    if constexpr (N == 1)
+        return decltype(load<W>(at)){} + *at;
+    else
+        return load<W>(at + part);
 }
+template <int W, class T>
+inline constexpr int kPart = std::is_same_v<T, float> ? simd::kFloatWidth<W> : W;
 
 // R rows below the diagonal block at once: x[rows[r]] -= sum_p L(r, p) own[p].
-template <int N, int W, int R>
-M4DL_INLINE void forward_rows(const double* panel_row, const Index* rows, const double* own,
-                              Index width, double* x) {
+template <int N, int W, int R, class T>
+M4DL_INLINE void forward_rows(const T* panel_row, const Index* rows, const T* own, Index width,
+                              T* x) {
     constexpr int L = static_cast<int>(kLanes);
-    for (int half = 0; half < L; half += W) {
-        Real<W> acc[R];
-        for (int r = 0; r < R; ++r) acc[r] = load<W>(x + rows[r] * L + half);
+    for (int part = 0; part < L; part += kPart<W, T>) {
+        decltype(load<W>(x)) acc[R];
+        for (int r = 0; r < R; ++r) acc[r] = load<W>(x + rows[r] * L + part);
         for (Index p = 0; p < width; ++p) {
-            const Real<W> value = load<W>(own + p * L + half);
+            const auto value = load<W>(own + p * L + part);
             for (int r = 0; r < R; ++r)
-                acc[r] -= factor_entry<N, W>(panel_row + (r * width + p) * N, half) * value;
+                acc[r] -= factor_entry<N, W>(panel_row + (r * width + p) * N, part) * value;
         }
-        for (int r = 0; r < R; ++r) store<W>(x + rows[r] * L + half, acc[r]);
+        for (int r = 0; r < R; ++r) store<W>(x + rows[r] * L + part, acc[r]);
     }
 }
 
 // One supernode of x := L^{-1} x, rows in order of elimination.
-template <int N, int W>
-M4DL_INLINE void forward_node(const Symbolic& s, const Supernode& node, const double* panel,
-                              double* x) {
+template <int N, int W, class T>
+M4DL_INLINE void forward_node(const Symbolic& s, const Supernode& node, const T* panel, T* x) {
     constexpr int L = static_cast<int>(kLanes);
     const Index width = node.width;
     const Index* rows = s.rows.data() + node.rows;
-    double* own = x + node.first * L;
+    T* own = x + node.first * L;
     for (Index i = 0; i < width; ++i)
-        for (int half = 0; half < L; half += W) {
-            Real<W> acc = load<W>(own + i * L + half);
-            const double* row = panel + i * width * N;
+        for (int part = 0; part < L; part += kPart<W, T>) {
+            auto acc = load<W>(own + i * L + part);
+            const T* row = panel + i * width * N;
             for (Index p = 0; p < i; ++p)
-                acc -= factor_entry<N, W>(row + p * N, half) * load<W>(own + p * L + half);
-            store<W>(own + i * L + half, acc * factor_entry<N, W>(row + i * N, half));
+                acc -= factor_entry<N, W>(row + p * N, part) * load<W>(own + p * L + part);
+            store<W>(own + i * L + part, acc * factor_entry<N, W>(row + i * N, part));
         }
     Index i = width;
     for (; i + 4 <= node.height; i += 4)
@@ -156,8 +160,8 @@ M4DL_INLINE void forward_node(const Symbolic& s, const Supernode& node, const do
         forward_rows<N, W, 1>(panel + i * width * N, rows + i, own, width, x);
 }
 
-template <int N, int W>
-M4DL_INLINE void forward_all(const Symbolic& s, const double* panels, double* x) {
+template <int N, int W, class T>
+M4DL_INLINE void forward_all(const Symbolic& s, const T* panels, T* x) {
     for (const Supernode& node : s.nodes) forward_node<N, W>(s, node, panels + node.panel * N, x);
 }
 
@@ -207,44 +211,44 @@ M4DL_INLINE void factor_all(const Symbolic& s, const double* values, double* pan
 }
 
 // C columns at once: own[p + c] -= sum_{i >= width} L(i, p + c) x[rows[i]].
-template <int N, int W, int C>
-M4DL_INLINE void backward_columns(const double* panel, const Index* rows, double* own, Index p,
-                                  Index width, Index height, const double* x) {
+template <int N, int W, int C, class T>
+M4DL_INLINE void backward_columns(const T* panel, const Index* rows, T* own, Index p, Index width,
+                                  Index height, const T* x) {
     constexpr int L = static_cast<int>(kLanes);
-    for (int half = 0; half < L; half += W) {
-        Real<W> acc[C];
-        for (int c = 0; c < C; ++c) acc[c] = load<W>(own + (p + c) * L + half);
+    for (int part = 0; part < L; part += kPart<W, T>) {
+        decltype(load<W>(x)) acc[C];
+        for (int c = 0; c < C; ++c) acc[c] = load<W>(own + (p + c) * L + part);
         for (Index i = width; i < height; ++i) {
-            const Real<W> value = load<W>(x + rows[i] * L + half);
+            const auto value = load<W>(x + rows[i] * L + part);
             for (int c = 0; c < C; ++c)
-                acc[c] -= factor_entry<N, W>(panel + (i * width + p + c) * N, half) * value;
+                acc[c] -= factor_entry<N, W>(panel + (i * width + p + c) * N, part) * value;
         }
-        for (int c = 0; c < C; ++c) store<W>(own + (p + c) * L + half, acc[c]);
+        for (int c = 0; c < C; ++c) store<W>(own + (p + c) * L + part, acc[c]);
     }
 }
 
 // x := L^{-T} x, rows in order of elimination.
-template <int N, int W>
-M4DL_INLINE void backward_all(const Symbolic& s, const double* panels, double* x) {
+template <int N, int W, class T>
+M4DL_INLINE void backward_all(const Symbolic& s, const T* panels, T* x) {
     constexpr int L = static_cast<int>(kLanes);
     for (auto node = s.nodes.rbegin(); node != s.nodes.rend(); ++node) {
         const Index width = node->width, height = node->height;
-        const double* panel = panels + node->panel * N;
+        const T* panel = panels + node->panel * N;
         const Index* rows = s.rows.data() + node->rows;
-        double* own = x + node->first * L;
+        T* own = x + node->first * L;
         Index p = 0;
         for (; p + 4 <= width; p += 4)
             backward_columns<N, W, 4>(panel, rows, own, p, width, height, x);
         for (; p < width; ++p) backward_columns<N, W, 1>(panel, rows, own, p, width, height, x);
         for (Index i = width - 1; i >= 0; --i)
-            for (int half = 0; half < L; half += W) {
-                const double* row = panel + i * width * N;
-                const Real<W> value =
-                    load<W>(own + i * L + half) * factor_entry<N, W>(row + i * N, half);
-                store<W>(own + i * L + half, value);
+            for (int part = 0; part < L; part += kPart<W, T>) {
+                const T* row = panel + i * width * N;
+                const auto value =
+                    load<W>(own + i * L + part) * factor_entry<N, W>(row + i * N, part);
+                store<W>(own + i * L + part, value);
                 for (Index q = 0; q < i; ++q) {
-                    double* at = own + q * L + half;
-                    store<W>(at, load<W>(at) - factor_entry<N, W>(row + q * N, half) * value);
+                    T* at = own + q * L + part;
+                    store<W>(at, load<W>(at) - factor_entry<N, W>(row + q * N, part) * value);
                 }
             }
     }
@@ -272,6 +276,12 @@ M4DL_INLINE void backward_shared_kernel(const Symbolic& s, const double* panels,
     backward_all<1, W>(s, panels, x);
 }
 
+template <int W>
+M4DL_INLINE void both_single_kernel(const Symbolic& s, const float* panels, float* x) {
+    forward_all<1, W>(s, panels, x);
+    backward_all<1, W>(s, panels, x);
+}
+
 M4DL_DISPATCH(factor_lanes_kernel, factor_lanes,
               (const Symbolic& s, const double* v, double* p, double* u, double* const* rhs,
                Index n),
@@ -284,6 +294,9 @@ M4DL_DISPATCH(forward_shared_kernel, forward_shared,
               (const Symbolic& s, const double* p, double* x), (s, p, x))
 M4DL_DISPATCH(backward_shared_kernel, backward_shared,
               (const Symbolic& s, const double* p, double* x), (s, p, x))
+
+M4DL_DISPATCH(both_single_kernel, both_single, (const Symbolic& s, const float* p, float* x),
+              (s, p, x))
 
 }  // namespace
 
@@ -353,6 +366,21 @@ void Cholesky<Width>::half_solve_adjoint(Block& x, Block& scratch) const {
         forward_shared(*symbolic_, panels_.data(), x.data());
     else
         forward_lanes(*symbolic_, panels_.data(), x.data());
+}
+
+SingleCholesky::SingleCholesky(std::shared_ptr<const Symbolic> symbolic, const Vector& values)
+    : symbolic_(std::move(symbolic)), panels_(symbolic_->panel_entries) {
+    Cholesky<1> factor(symbolic_);
+    factor.factor(values.data());
+    failed_ = factor.failed().isNaN().any();
+    for (Index k = 0; k < panels_.size(); ++k) panels_[k] = static_cast<float>(factor.panels()[k]);
+}
+
+void SingleCholesky::solve(const Block& r, Block& z, FloatBlock& scratch) const {
+    const Order& order = symbolic_->order;
+    for (Index k = 0; k < symbolic_->size; ++k) scratch.row(k) = r.row(order[k]).cast<float>();
+    both_single(*symbolic_, panels_.data(), scratch.data());
+    for (Index k = 0; k < symbolic_->size; ++k) z.row(order[k]) = scratch.row(k).cast<double>();
 }
 
 template class Cholesky<1>;

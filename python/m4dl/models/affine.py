@@ -13,7 +13,7 @@ from .._sparse import Triplets, symmetric_lower, triplets
 from .._validate import array
 from ..meshes import Mesh
 from .base import Model
-from .options import check_link
+from .options import check_link, check_solver
 
 
 class AffineElliptic(Model):
@@ -38,7 +38,7 @@ class AffineElliptic(Model):
         o, e.g. known boundary values at the observation points.
     coordinates : array_like, (n, d), optional
         Positions of the unknowns; they help the fill-reducing ordering.
-    link, floor
+    link, floor, solver, tolerance
         As for :class:`Schrodinger`.
     domain, at
         Where theta lives, for plots.
@@ -56,6 +56,8 @@ class AffineElliptic(Model):
         coordinates: ArrayLike | None = None,
         link: str = "exp",
         floor: float = 0.0,
+        solver: str = "auto",
+        tolerance: float = 1e-8,
         domain: Mesh | None = None,
         at: str | None = None,
     ):
@@ -87,7 +89,7 @@ class AffineElliptic(Model):
         core = _core.affine_elliptic(
             n, count, a.row, a.column, a.value, t.row, t.column, parameter, t.value,
             b, lt.row, lt.column, lt.value, points, o.row, o.column, o.value,
-            off.reshape(points, sides), x, *check_link(link, floor),
+            off.reshape(points, sides), x, *check_link(link, floor), *check_solver(solver, tolerance),
         )  # fmt: skip
         super().__init__(core, domain, at)
 

@@ -11,7 +11,7 @@ from .. import _core
 from .._validate import choice, integer
 from ..meshes import Grid, Mesh, TriangleMesh, check_mesh, check_points
 from .base import Model
-from .options import Nodal, check_link, nodal
+from .options import Nodal, check_link, check_solver, nodal
 
 
 class Darcy(Model):
@@ -36,7 +36,7 @@ class Darcy(Model):
     at : {"nodes", "cells"}
         Without blocks: theta at the nodes (the coefficient of a cell is the mean of f over its
         corners) or one value per cell.
-    link, floor
+    link, floor, solver, tolerance
         As for :class:`Schrodinger`.
 
     Source
@@ -57,11 +57,13 @@ class Darcy(Model):
         at: str = "nodes",
         link: str = "exp",
         floor: float = 0.0,
+        solver: str = "auto",
+        tolerance: float = 1e-8,
     ):
         mesh = check_mesh("mesh", mesh)
         x = check_points(mesh, points)
         s, g = nodal("source", source, mesh), nodal("boundary", boundary, mesh)
-        options = check_link(link, floor)
+        options = (*check_link(link, floor), *check_solver(solver, tolerance))
         choice("at", at, ("nodes", "cells"))
         domain: Mesh = mesh
         if isinstance(mesh, TriangleMesh):

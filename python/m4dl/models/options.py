@@ -11,6 +11,7 @@ from .._validate import Array, array, choice, number
 from ..meshes import Mesh
 
 Nodal = float | ArrayLike | Callable[[Array], ArrayLike]
+SOLVERS = ("auto", "direct", "frozen", "multigrid")
 LINKS = ("exp", "identity", "softplus")
 
 
@@ -33,3 +34,12 @@ def check_link(link: str, floor: float) -> tuple[str, float]:
     if out > 0 and link == "identity":
         raise ValueError(f"floor has no meaning for link='identity', got {out}")
     return link, out
+
+
+def check_solver(solver: str, tolerance: float) -> tuple[str, float]:
+    """Return the name of a solution strategy and its relative tolerance, checked."""
+    choice("solver", solver, SOLVERS)
+    out = number("tolerance", tolerance)
+    if not 1e-12 <= out <= 1e-3:
+        raise ValueError(f"tolerance must lie between 1e-12 and 1e-3, got {out:g}")
+    return solver, out

@@ -8,7 +8,7 @@ from .. import _core
 from .._validate import choice
 from ..meshes import Grid, Mesh, check_mesh, check_points
 from .base import Model
-from .options import Nodal, check_link, nodal
+from .options import Nodal, check_link, check_solver, nodal
 
 
 class Schrodinger(Model):
@@ -32,6 +32,12 @@ class Schrodinger(Model):
         f = floor + exp(theta), theta, or floor + log(1 + exp(theta)).
     floor : float
         Lower bound f_min of the potential for the exp and softplus links.
+    solver : {"auto", "direct", "frozen", "multigrid"}
+        How the linear systems are solved; ``"auto"`` chooses by mesh and size (see the guide,
+        "Solvers"). ``"multigrid"`` needs a Grid in two or three dimensions.
+    tolerance : float
+        Relative error of the solution (Euclidean norm) at which the iterative solvers stop,
+        between 1e-12 and 1e-3. The direct solver has no use for it.
 
     Source
     ------
@@ -48,11 +54,13 @@ class Schrodinger(Model):
         at: str = "nodes",
         link: str = "exp",
         floor: float = 0.0,
+        solver: str = "auto",
+        tolerance: float = 1e-8,
     ):
         mesh = check_mesh("mesh", mesh)
         x = check_points(mesh, points)
         g = nodal("boundary", boundary, mesh)
-        options = check_link(link, floor)
+        options = (*check_link(link, floor), *check_solver(solver, tolerance))
         if isinstance(mesh, Grid):
             choice("at", at, ("nodes", "interior"))
             if min(mesh.cells) < 2:

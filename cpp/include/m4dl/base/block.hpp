@@ -13,6 +13,7 @@ inline constexpr Index kLanes = 8;
 
 using Lanes = Eigen::Array<double, 1, kLanes>;  // one number per chain
 using Block = Eigen::Array<double, Eigen::Dynamic, kLanes, Eigen::RowMajor>;  // one field per chain
+using FloatBlock = Eigen::Array<float, Eigen::Dynamic, kLanes, Eigen::RowMajor>;
 using Vector = Eigen::VectorXd;
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 

@@ -36,6 +36,18 @@ struct Types<1> {
     using Bits = std::uint64_t;
 };
 
+// Single precision for preconditioners: one number per lane, so the vector is as long in bytes as
+// suits W, and never longer than the lanes.
+inline constexpr int kFloats = 8;
+template <int W>
+inline constexpr int kFloatWidth = W == 2 ? 4 : kFloats;
+template <int W>
+struct FloatTypes {
+    typedef float Real __attribute__((vector_size(4 * kFloatWidth<W>)));
+};
+template <int W>
+using Float = typename FloatTypes<W>::Real;
+
 template <int W>
 using Real = typename Types<W>::Real;
 template <int W>
@@ -56,6 +68,33 @@ M4DL_INLINE void store(double* p, Real<W> v) {
 template <int W>
 M4DL_INLINE Real<W> broadcast(double x) {
     return Real<W>{} + x;
+}
+
+template <int W>
+M4DL_INLINE Float<W> load(const float* p) {
+    Float<W> v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+template <int W>
+M4DL_INLINE void store(float* p, Float<W> v) {
+    std::memcpy(p, &v, sizeof v);
+}
+
+// W numbers from single to double precision and back.
+template <int W>
+M4DL_INLINE void widen(const float* p, Real<W>& out) {
+    typedef float Half __attribute__((vector_size(4 * W)));
+    Half v;
+    std::memcpy(&v, p, sizeof v);
+    out = __builtin_convertvector(v, Real<W>);
+}
+template <int W>
+M4DL_INLINE void narrow(const Real<W>& v, float* p) {
+    typedef float Half __attribute__((vector_size(4 * W)));
+    const Half half = __builtin_convertvector(v, Half);
+    std::memcpy(p, &half, sizeof half);
 }
 
 // Square roots lane by lane (correctly rounded, so the same on every instruction set). Vectors go

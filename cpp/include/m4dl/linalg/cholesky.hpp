@@ -37,6 +37,7 @@ public:
     // 0 in the lanes whose matrix was positive definite, NaN in the others.
     const Lanes& failed() const { return failed_; }
     const Symbolic& symbolic() const { return *symbolic_; }
+    const double* panels() const { return panels_.data(); }
 
 private:
     void to_original_order(Block& x, Block& scratch) const;
@@ -45,6 +46,23 @@ private:
     Block panels_;  // Width == 1: the same storage, read as plain doubles
     Block updates_;
     Lanes failed_ = Lanes::Zero();
+};
+
+// The factor of one matrix in single precision, for preconditioning all chains: half the memory to
+// read. Factored in double precision, rounded once.
+class SingleCholesky {
+public:
+    // `values`: the entries of the lower triangle in the order of the pattern.
+    SingleCholesky(std::shared_ptr<const Symbolic> symbolic, const Vector& values);
+
+    // z := A^{-1} r up to single precision; scratch (size, kLanes).
+    void solve(const Block& r, Block& z, FloatBlock& scratch) const;
+    bool failed() const { return failed_; }
+
+private:
+    std::shared_ptr<const Symbolic> symbolic_;
+    Eigen::VectorXf panels_;
+    bool failed_ = false;
 };
 
 extern template class Cholesky<1>;

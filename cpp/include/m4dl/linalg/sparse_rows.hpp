@@ -46,6 +46,10 @@ public:
     Index columns() const { return columns_; }
     Index nonzeros() const { return static_cast<Index>(value_.size()); }
 
+    const Index* start() const { return start_.data(); }
+    const Index* column() const { return column_.data(); }
+    const double* value() const { return value_.data(); }
+
     bool empty_row(Index r) const { return start_[r] == start_[r + 1]; }
 
     // (M x)_r

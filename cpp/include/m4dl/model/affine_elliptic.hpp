@@ -1,17 +1,13 @@
-// Elliptic problems as affine operators: A(c) u = b(c), c = link(theta), observed at points.
+// Elliptic problems as affine operators: A(c) u = b(c), c = S link(theta), observed at points.
 //
 //     values of A (lower triangle) = a0 + T c        b_r = load_r + B_r c        y_r = O u_r + o_r
 //
-// Assembly is one sparse product, its derivative the transpose:
+// S takes means (of a nodal field over cells, say) or is absent. The derivative needs one more solve:
 //     d Phi / d c_k = sum_r lambda_r' (B_{r,k} - A_k u_r),   A lambda_r = O' w_r.
 #pragma once
 
-#include <memory>
-#include <vector>
-
-#include "m4dl/linalg/cholesky.hpp"
-#include "m4dl/linalg/sparse_rows.hpp"
 #include "m4dl/model/concept.hpp"
+#include "m4dl/model/elliptic_solver.hpp"
 #include "m4dl/model/link.hpp"
 
 namespace m4dl {
@@ -19,30 +15,34 @@ namespace m4dl {
 struct AffineSystem {
     LowerPattern pattern;
     Vector a0;                           // (nonzeros)
-    SparseRows terms;                    // T: (nonzeros, parameters)
+    SparseRows terms;                    // T: (nonzeros, coefficients)
+    std::optional<SparseRows> mean;      // S: (coefficients, parameters)
     std::vector<Vector> load;            // one (unknowns) per right-hand side
-    std::vector<SparseRows> load_terms;  // B_r: (unknowns, parameters), or none
+    std::vector<SparseRows> load_terms;  // B_r: (unknowns, coefficients), or none
     SparseRows observe;                  // O: (points, unknowns)
     std::vector<Vector> offset;          // o_r: (points) per right-hand side: boundary values
     Matrix coordinates;                  // (unknowns, d) for the ordering, or empty
+    std::optional<BoxProblem> box;       // for multigrid, where the mesh is a box
 };
 
 class AffineElliptic {
 public:
     struct Workspace {
-        Cholesky<kLanes> factor;
-        Block coefficient, derivative;  // c and dc/dtheta
-        Block values;                   // of A
-        std::vector<Block> state;       // u_r
-        std::vector<double*> rhs;       // where the u_r are
-        Block adjoint, scratch, dcoefficient;
+        std::unique_ptr<EllipticSolver::Work> solver;
+        Block link, derivative;     // link(theta) and its derivative
+        Block coefficient;          // c, where it is not link(theta) itself
+        std::vector<Block> state;   // u_r
+        Block adjoint;
+        Block dcoefficient, dlink;  // tangents or cotangents of c and link(theta)
     };
 
-    AffineElliptic(AffineSystem system, Link link);
+    AffineElliptic(AffineSystem system, Link link, const SolverOptions& options = {});
 
-    Index parameters() const { return system_.terms.columns(); }
+    Index parameters() const { return mean_ ? mean_->columns() : operator_->parameters(); }
     Index outputs() const { return points() * right_hand_sides(); }
-    Index unknowns() const { return system_.pattern.size; }
+    Index unknowns() const { return operator_->size(); }
+    const EllipticSolver& solver() const { return *solver_; }
+    bool threaded() const { return solver_->threaded(); }
 
     Workspace workspace(Chains) const;
     void forward(const Block& theta, Block& y, Workspace& w) const;
@@ -50,16 +50,18 @@ public:
     void push(const Block& dtheta, Block& dy, Workspace& w) const;
 
 private:
-    Index points() const { return system_.observe.rows(); }
-    Index right_hand_sides() const { return static_cast<Index>(system_.load.size()); }
+    Index points() const { return observe_.rows(); }
+    Vector reference_coefficient() const;
+    Index right_hand_sides() const { return static_cast<Index>(load_.size()); }
 
-    AffineSystem system_;
+    SharedOperator operator_;
+    std::optional<SparseRows> mean_;
+    std::vector<Vector> load_;
+    std::vector<SparseRows> load_terms_;
+    SparseRows observe_;
+    std::vector<Vector> offset_;
     Link link_;
-    struct Position {
-        Index entry, row, column;
-    };
-    std::vector<Position> varying_;  // the entries of A that depend on c
-    std::shared_ptr<const Symbolic> symbolic_;
+    std::shared_ptr<const EllipticSolver> solver_;
 };
 
 static_assert(ForwardModel<AffineElliptic> && HasPull<AffineElliptic> && HasPush<AffineElliptic>);

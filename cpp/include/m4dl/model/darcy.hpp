@@ -16,14 +16,17 @@ class Darcy : public AffineElliptic {
 public:
     // Q1 elements on a grid. `source`, `boundary`: s and g at the nodes.
     Darcy(const Grid& grid, const Matrix& points, const Vector& source, const Vector& boundary,
-          const CellParameters& coefficient, Index parameters, Link link)
-        : AffineElliptic(multilinear(grid, points, source, boundary, coefficient, parameters),
-                         link) {}
+          const CellParameters& coefficient, Index parameters, Link link,
+          const SolverOptions& options = {})
+        : AffineElliptic(multilinear(grid, points, source, boundary, coefficient, parameters), link,
+                         options) {}
 
     // P1 elements on triangles.
     Darcy(const TriangleMesh& mesh, const Matrix& points, const Vector& source,
-          const Vector& boundary, const CellParameters& coefficient, Index parameters, Link link)
-        : AffineElliptic(linear(mesh, points, source, boundary, coefficient, parameters), link) {}
+          const Vector& boundary, const CellParameters& coefficient, Index parameters, Link link,
+          const SolverOptions& options = {})
+        : AffineElliptic(linear(mesh, points, source, boundary, coefficient, parameters), link,
+                         options) {}
 
     // Cell -> block of a coarser grid of the same box; each block is a whole number of cells.
     static CellParameters on_blocks(const Grid& grid, const std::vector<Index>& blocks) {
@@ -58,17 +61,28 @@ public:
     }
 
 private:
-    // One element: stiffness times the mean coefficient, source by the consistent mass matrix.
+    // The coefficient of each cell as a mean of parameters; none if they are the parameters.
+    static std::optional<SparseRows> mean(const CellParameters& coefficient, Index parameters) {
+        std::vector<Entry> entries;
+        bool identity = static_cast<Index>(coefficient.size()) == parameters;
+        for (Index cell = 0; cell < static_cast<Index>(coefficient.size()); ++cell) {
+            const auto& list = coefficient[cell];
+            identity = identity && list.size() == 1 && list[0] == cell;
+            for (const Index k : list)
+                entries.push_back({cell, k, 1.0 / static_cast<double>(list.size())});
+        }
+        if (identity) return std::nullopt;
+        return SparseRows(static_cast<Index>(coefficient.size()), parameters, std::move(entries));
+    }
+
+    // One element: stiffness times the coefficient of the cell, source by the consistent mass.
     template <class Nodes, class Local>
     static void add_element(Assembler& a, const Nodes& nodes, const Local& stiffness,
-                            const Local& mass, const std::vector<Index>& coefficient,
-                            const Vector& source) {
+                            const Local& mass, Index cell, const Vector& source) {
         const Index n = stiffness.rows();
-        const double share = 1.0 / static_cast<double>(coefficient.size());
         for (Index p = 0; p < n; ++p)
             for (Index q = 0; q < n; ++q) {
-                for (const Index k : coefficient)
-                    a.add_term(nodes[p], nodes[q], k, share * stiffness(p, q));
+                a.add_term(nodes[p], nodes[q], cell, stiffness(p, q));
                 a.add_load(nodes[p], mass(p, q) * source[nodes[q]]);
             }
     }
@@ -76,7 +90,7 @@ private:
     static AffineSystem multilinear(const Grid& grid, const Matrix& points, const Vector& source,
                                     const Vector& boundary, const CellParameters& coefficient,
                                     Index parameters) {
-        Assembler a(grid.node_count(), parameters);
+        Assembler a(grid.node_count(), grid.cell_count());
         for (Index k = 0; k < grid.node_count(); ++k)
             if (grid.on_boundary(grid.unflatten(k, 1))) a.fix(k, boundary[k]);
         const Q1Element element(grid);
@@ -84,23 +98,28 @@ private:
         for (Index k = 0; k < grid.cell_count(); ++k) {
             for (Index q = 0; q < grid.corners(); ++q)
                 nodes[q] = grid.corner(grid.unflatten(k, 0), q);
-            add_element(a, nodes, element.stiffness, element.mass, coefficient[k], source);
+            add_element(a, nodes, element.stiffness, element.mass, k, source);
         }
-        return a.finish(interpolation(grid, points), grid.node_coordinates());
+        AffineSystem s = a.finish(interpolation(grid, points), grid.node_coordinates());
+        s.mean = mean(coefficient, parameters);
+        if (grid.dim() > 1) s.box = BoxProblem{BoxProblem::Kind::kDiffusion, axes(grid), {}};
+        return s;
     }
 
     static AffineSystem linear(const TriangleMesh& mesh, const Matrix& points, const Vector& source,
                                const Vector& boundary, const CellParameters& coefficient,
                                Index parameters) {
-        Assembler a(mesh.node_count(), parameters);
+        Assembler a(mesh.node_count(), mesh.cell_count());
         const auto on_boundary = mesh.boundary();
         for (Index k = 0; k < mesh.node_count(); ++k)
             if (on_boundary[k]) a.fix(k, boundary[k]);
         for (Index t = 0; t < mesh.cell_count(); ++t) {
             const P1Element element(mesh, t);
-            add_element(a, mesh.cells[t], element.stiffness, element.mass, coefficient[t], source);
+            add_element(a, mesh.cells[t], element.stiffness, element.mass, t, source);
         }
-        return a.finish(interpolation(mesh, points), mesh.points);
+        AffineSystem s = a.finish(interpolation(mesh, points), mesh.points);
+        s.mean = mean(coefficient, parameters);
+        return s;
     }
 };
 

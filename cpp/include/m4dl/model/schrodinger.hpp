@@ -12,12 +12,13 @@ public:
     // Second-order differences (2 d + 1 points) on a grid; theta at all nodes or at the interior
     // ones (boundary values of f never enter). `boundary`: g at the nodes.
     Schrodinger(const Grid& grid, const Matrix& points, const Vector& boundary, bool all_nodes,
-                Link link)
-        : AffineElliptic(differences(grid, points, boundary, all_nodes), link) {}
+                Link link, const SolverOptions& options = {})
+        : AffineElliptic(differences(grid, points, boundary, all_nodes), link, options) {}
 
     // P1 elements with a lumped potential term: f_i u_i |patch_i|/3; theta at the nodes.
-    Schrodinger(const TriangleMesh& mesh, const Matrix& points, const Vector& boundary, Link link)
-        : AffineElliptic(linear_elements(mesh, points, boundary), link) {}
+    Schrodinger(const TriangleMesh& mesh, const Matrix& points, const Vector& boundary, Link link,
+                const SolverOptions& options = {})
+        : AffineElliptic(linear_elements(mesh, points, boundary), link, options) {}
 
 private:
     static AffineSystem differences(const Grid& grid, const Matrix& points, const Vector& boundary,
@@ -45,7 +46,14 @@ private:
                 }
             }
         }
-        return a.finish(interpolation(grid, points), grid.node_coordinates());
+        AffineSystem s = a.finish(interpolation(grid, points), grid.node_coordinates());
+        if (grid.dim() > 1) {
+            s.box = BoxProblem{BoxProblem::Kind::kPotential, axes(grid), {}};
+            for (Index k = 0; k < nodes; ++k)
+                if (!grid.on_boundary(grid.unflatten(k, 1)))
+                    s.box->parameter.push_back(parameter[k]);
+        }
+        return s;
     }
 
     static AffineSystem linear_elements(const TriangleMesh& mesh, const Matrix& points,

@@ -1,0 +1,81 @@
+// Strategies for A(c) u = b over lanes, behind one interface.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "m4dl/fem/grid.hpp"
+#include "m4dl/linalg/coarsening.hpp"
+#include "m4dl/model/affine_operator.hpp"
+
+namespace m4dl {
+
+// What a solver may know beside the matrix: that it is a discretisation of a box.
+struct BoxProblem {
+    enum class Kind {
+        kPotential,  // -1/2 Lap u + f u by differences: f at node k inside is c(parameter[k])
+        kDiffusion   // -div(k grad u) by Q1 elements: k of a cell is its entry of c
+    };
+    Kind kind;
+    std::vector<Axis> axes;
+    std::vector<Index> parameter;
+};
+
+inline std::vector<Axis> axes(const Grid& grid) {
+    std::vector<Axis> out;
+    for (Index a = 0; a < grid.dim(); ++a) {
+        Axis& x = out.emplace_back();
+        for (Index k = 0; k <= grid.cells[a]; ++k)
+            x.nodes.push_back(grid.low[a] + grid.spacing(a) * static_cast<double>(k));
+    }
+    return out;
+}
+
+struct SolverOptions {
+    enum class Kind { kAutomatic, kDirect, kFrozen, kMultigrid };
+    Kind kind = Kind::kAutomatic;
+    double tolerance = 1e-8;  // relative error of the solution, in the Euclidean norm
+};
+
+class EllipticSolver {
+public:
+    // A solver at work on one block of chains.
+    struct Work {
+        virtual ~Work() = default;
+        // A := A(c), and each right-hand side becomes its solution. NaN in lanes that fail.
+        virtual void solve(const Block& c, std::span<Block> rhs) = 0;
+        // One more right-hand side for the same A.
+        virtual void solve(Block& rhs) = 0;
+        // Of the last solve; 0 for a direct solver.
+        virtual Lanes iterations() const { return Lanes::Zero(); }
+    };
+
+    virtual ~EllipticSolver() = default;
+    virtual std::unique_ptr<Work> work() const = 0;
+    virtual std::string name() const = 0;
+    // Whether one solve is large enough for several threads.
+    virtual bool threaded() const { return false; }
+};
+
+using SharedOperator = std::shared_ptr<const AffineOperator>;
+
+// Cholesky factorisation of each chain's matrix.
+std::shared_ptr<const EllipticSolver> direct_solver(SharedOperator a, const Matrix& coordinates);
+
+// Conjugate gradients preconditioned by the single-precision Cholesky factor of A(c) at a reference
+// coefficient, shared by all chains.
+std::shared_ptr<const EllipticSolver> frozen_solver(SharedOperator a, const Matrix& coordinates,
+                                                    const Vector& reference, double tolerance);
+
+// Geometric multigrid on a box in two or three dimensions.
+std::shared_ptr<const EllipticSolver> multigrid_solver(const BoxProblem& box, double tolerance);
+
+// The strategy asked for, or by the rule of docs/solvers.md.
+std::shared_ptr<const EllipticSolver> make_solver(SharedOperator a, const Matrix& coordinates,
+                                                  const std::optional<BoxProblem>& box,
+                                                  const SolverOptions& options,
+                                                  const Vector& reference);
+
+}  // namespace m4dl
