@@ -67,18 +67,17 @@ Array line_transform(const std::string& basis, bool to_values, Index outer, Inde
     Array out({rows, fields.shape(1)});
     double* to = out.mutable_data();
     const py::gil_scoped_release release;
-    parallel_for(
-        (rows + kLanes - 1) / kLanes, threads,
-        [&](Index b) {
-            const Index first = b * kLanes, count = std::min(kLanes, rows - first);
-            Block x, buffer;
-            load_lanes(fields, first, count, x);
-            buffer.setZero(transform.buffer_rows(x.rows()), kLanes);
-            transform.apply(to_values ? Direction::kToValues : Direction::kToCoefficients,
-                            {x.data(), x.data(), outer, inner}, {}, buffer);
-            store_lanes(x, first, count, to);
-        },
-        Threads::kInsideBlocks);
+    parallel_for((rows + kLanes - 1) / kLanes, threads,
+                 [&](Index b) {
+                     const Index first = b * kLanes, count = std::min(kLanes, rows - first);
+                     Block x, buffer;
+                     load_lanes(fields, first, count, x);
+                     buffer.setZero(transform.buffer_rows(x.rows()), kLanes);
+                     transform.apply(to_values ? Direction::kToValues : Direction::kToCoefficients,
+                                     {x.data(), x.data(), outer, inner}, {}, buffer);
+                     store_lanes(x, first, count, to);
+                 },
+                 Threads::kInsideBlocks);
     return out;
 }
 

@@ -15,8 +15,8 @@ using simd::broadcast, simd::load, simd::Real, simd::store;
 using Plan = LineTransform::Plan;
 
 constexpr double kOne = 1.0, kZero = 0.0;
-constexpr Index kMaxRanges = 16;          // threads inside one block
-constexpr Index kWorthwhile = 1 << 14;    // rows of a field that occupies more than one thread
+constexpr Index kMaxRanges = 16;        // threads inside one block
+constexpr Index kWorthwhile = 1 << 14;  // rows of a field that occupies more than one thread
 
 // Numbers of the rows of a field; a step of 0 repeats one for all.
 struct Numbers {
@@ -146,7 +146,8 @@ M4DL_INLINE void dct1(const Plan& plan, const Pair<W>& pair, double* buffer) {
     for (int half = 0; half < kRow; half += W) {
         const Real<W> a0 = pair.read(pair.a, 0, half), b0 = pair.read(pair.b, 0, half),
                       an = pair.read(pair.a, n, half), bn = pair.read(pair.b, n, half);
-        put<W>(buffer, place[0], half, (a0 + an) * (end * scale / 2), (b0 + bn) * (end * scale / 2));
+        put<W>(buffer, place[0], half, (a0 + an) * (end * scale / 2),
+               (b0 + bn) * (end * scale / 2));
         Real<W> first_a = (a0 - an) * (end * scale), first_b = (b0 - bn) * (end * scale);
         for (Index j = 1; j <= n - j; ++j) {
             const Real<W> aj = pair.read(pair.a, j, half), bj = pair.read(pair.b, j, half),
@@ -282,10 +283,8 @@ void LineTransform::apply(Direction direction, const Field& field, const Scaling
     const Index pairs = (field.outer * field.inner + 1) / 2;
     const Index rows = plan_.fft.buffer_rows() + 2;
     const Index ranges = std::min(buffer.rows() / rows, pairs);
-    const Task task{field,
-                    {scaling.before, &kOne},
-                    {scaling.after, &kOne},
-                    {scaling.shift, &kZero}};
+    const Task task{
+        field, {scaling.before, &kOne}, {scaling.after, &kOne}, {scaling.shift, &kZero}};
     for_ranges(ranges, 2 * pairs * size() / ranges, [&](Index begin, Index end) {
         transform_lines(plan_, direction, task, pairs * begin / ranges, pairs * end / ranges,
                         buffer.data() + begin * rows * kLanes);

@@ -66,12 +66,11 @@ private:
         const double* from = in.data();
         for (std::size_t a = 0; a < axes_.size(); ++a) {
             const bool last = a + 1 == axes_.size();
-            axes_[a].transform.apply(direction,
-                                     {from, out.data(), axes_[a].outer, axes_[a].inner},
-                                     {a == 0 ? scaling.before : nullptr,
-                                      last ? scaling.after : nullptr,
-                                      last ? scaling.shift : nullptr},
-                                     w.buffer);
+            axes_[a].transform.apply(
+                direction, {from, out.data(), axes_[a].outer, axes_[a].inner},
+                {a == 0 ? scaling.before : nullptr, last ? scaling.after : nullptr,
+                 last ? scaling.shift : nullptr},
+                w.buffer);
             from = out.data();
         }
     }
