@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "m4dl/base/require.hpp"
-
 namespace m4dl {
 namespace {
 
@@ -23,6 +21,31 @@ std::vector<Index> radices(Index n) {
     return out;
 }
 
+std::shared_ptr<const Rader> make_rader(Index p) {
+    Rader rader{Fft(p - 1, false), {}, {}};
+    for (Index g = 2; static_cast<Index>(rader.power.size()) < p - 1; ++g) {
+        rader.power.assign(1, 1);
+        for (Index x = g; x != 1; x = x * g % p) rader.power.push_back(x);
+    }
+    // The same transform in all lanes.
+    Block buffer = Block::Zero(rader.fft.buffer_rows(), kLanes);
+    for (Index m = 0; m < p - 1; ++m) {
+        const auto [c, s] = unit_root(rader.power[m == 0 ? 0 : p - 1 - m], p);
+        buffer.row(2 * rader.fft.place[m]) = c / static_cast<double>(p - 1);
+        buffer.row(2 * rader.fft.place[m] + 1) = -s / static_cast<double>(p - 1);
+    }
+    fft::transform<1, false>(rader.fft, buffer.data());
+    for (Index k = 0; k < 2 * (p - 1); ++k) rader.spectrum.push_back(buffer(k, 0));
+    return std::make_shared<const Rader>(std::move(rader));
+}
+
+// Multiplications per row of the pass of a radix without twiddles.
+double butterfly_cost(Index radix) {
+    const auto p = static_cast<double>(radix);
+    return radix % 2 ? (p - 1) * (p - 1) / (2 * p) : 0.0;
+}
+double cost(const Rader& rader) { return 2.0 * rader.fft.cost() + 6.0; }
+
 }  // namespace
 
 std::array<double, 2> unit_root(Index j, Index n) {
@@ -30,8 +53,7 @@ std::array<double, 2> unit_root(Index j, Index n) {
     return {static_cast<double>(std::cos(angle)), static_cast<double>(std::sin(angle))};
 }
 
-Fft::Fft(Index n) : size(n), largest(1), place(static_cast<std::size_t>(n)) {
-    require(n >= 1, "a transform needs at least one point, got ", n);
+Fft::Fft(Index n, bool with_rader) : size(n), scratch(0), place(static_cast<std::size_t>(n)) {
     const auto add = [&](Index j, Index order, double sign) {
         const auto [c, s] = unit_root(j, order);
         tables.insert(tables.end(), {c, sign * s});
@@ -39,14 +61,21 @@ Fft::Fft(Index n) : size(n), largest(1), place(static_cast<std::size_t>(n)) {
     const auto end = [&] { return static_cast<Index>(tables.size()); };
     Index length = 1;
     for (const Index radix : radices(n)) {
-        Pass pass{radix, length, end(), 0};
+        Pass pass{radix, length, end(), 0, nullptr};
         for (Index q = 0; q < length; ++q)
             for (Index m = 1; m < radix; ++m) add(q * m, radix * length, -1.0);
         pass.roots = end();
         for (Index m = 0; m < radix; ++m) add(m, radix, 1.0);
+        if (radix > 5) scratch = std::max(scratch, 2 * radix);
+        if (with_rader && radix > 16) {
+            const auto rader = make_rader(radix);
+            if (m4dl::cost(*rader) < butterfly_cost(radix)) {
+                scratch = std::max(scratch, 2 * rader->fft.buffer_rows());
+                pass.rader = rader;
+            }
+        }
         passes.push_back(pass);
         length *= radix;
-        largest = std::max(largest, radix);
     }
     for (Index j = 0; j < n; ++j) {
         Index digits = j, at = 0, block = n;
@@ -61,10 +90,9 @@ Fft::Fft(Index n) : size(n), largest(1), place(static_cast<std::size_t>(n)) {
 
 double Fft::cost() const {
     double sum = 0.0;
-    for (const Pass& pass : passes) {
-        const auto p = static_cast<double>(pass.radix);
-        sum += (pass.length > 1 ? 2.0 : 0.0) + (pass.radix % 2 ? (p - 1) * (p - 1) / (2 * p) : 0.0);
-    }
+    for (const Pass& pass : passes)
+        sum += (pass.length > 1 ? 2.0 : 0.0) +
+               (pass.rader ? m4dl::cost(*pass.rader) : butterfly_cost(pass.radix));
     return sum;
 }
 

@@ -15,7 +15,7 @@ using simd::broadcast, simd::load, simd::Real, simd::store;
 using Plan = LineTransform::Plan;
 
 constexpr double kOne = 1.0, kZero = 0.0;
-constexpr Index kMaxRanges = 16;        // threads inside one block
+constexpr Index kMaxRanges = 16;        // of lines, one for each thread inside a block
 constexpr Index kWorthwhile = 1 << 14;  // rows of a field that occupies more than one thread
 
 // Numbers of the rows of a field; a step of 0 repeats one for all.
@@ -82,7 +82,7 @@ M4DL_INLINE void dct2(const Plan& plan, const Pair<W>& pair, double* buffer) {
         for (int half = 0; half < kRow; half += W)
             put<W>(buffer, plan.fft.place[plan.shuffle[i]], half, pair.read(pair.a, i, half),
                    pair.read(pair.b, i, half));
-    fft::transform<W>(plan.fft, buffer);
+    fft::transform<W, true>(plan.fft, buffer);
     const double* w = plan.factor.data();
     for (int half = 0; half < kRow; half += W) {
         Real<W> re, im;
@@ -124,7 +124,7 @@ M4DL_INLINE void dct3(const Plan& plan, const Pair<W>& pair, double* buffer) {
             put<W>(buffer, place[k], half, ur, ui);
             put<W>(buffer, place[n - k], half, vr, vi);
         }
-    fft::transform<W>(plan.fft, buffer);
+    fft::transform<W, true>(plan.fft, buffer);
     for (Index i = 0; i < n; ++i)
         for (int half = 0; half < kRow; half += W) {
             Real<W> re, im;
@@ -138,6 +138,7 @@ M4DL_INLINE void dct3(const Plan& plan, const Pair<W>& pair, double* buffer) {
 // (Cooley, Lewis, Welch, J. Sound Vib. 1970): of
 //     y_j = (f_j + f_{N-j})/2 - sin(pi j/N) (f_j - f_{N-j})
 // the real part is F_{2k}, and minus the imaginary part F_{2k+1} - F_{2k-1}. F_1 is summed apart.
+// The running sum lets rounding errors grow like sqrt(N): 1e-14 at N = 512.
 template <int W>
 M4DL_INLINE void dct1(const Plan& plan, const Pair<W>& pair, double* buffer) {
     const Index n = plan.fft.size;
@@ -162,7 +163,7 @@ M4DL_INLINE void dct1(const Plan& plan, const Pair<W>& pair, double* buffer) {
         }
         put<W>(buffer + plan.fft.buffer_rows() * kRow, 0, half, first_a, first_b);
     }
-    fft::transform<W>(plan.fft, buffer);
+    fft::transform<W, true>(plan.fft, buffer);
     for (int half = 0; half < kRow; half += W) {
         Real<W> re, im, odd_a, odd_b;
         const auto write = [&](Index k, Real<W> a, Real<W> b) M4DL_INLINE_LAMBDA {
@@ -206,7 +207,7 @@ M4DL_INLINE void dst1(const Plan& plan, const Pair<W>& pair, double* buffer) {
             put<W>(buffer, place[n - j], half, even_a - odd_a, even_b - odd_b);
         }
     }
-    fft::transform<W>(plan.fft, buffer);
+    fft::transform<W, true>(plan.fft, buffer);
     for (int half = 0; half < kRow; half += W) {
         Real<W> odd_a, odd_b;
         get<W>(buffer, 0, half, odd_a, odd_b);
@@ -247,6 +248,7 @@ M4DL_DISPATCH(lines_kernel, transform_lines,
               (plan, direction, task, begin, end, buffer))
 
 LineTransform::Plan make_plan(Basis basis, Index n) {
+    require(n >= 1, "a transform needs at least one point, got ", n);
     // One point: all three matrices are 1.
     if (n == 1) basis = Basis::kDct2;
     const Index length = n + (basis == Basis::kDst1) - (basis == Basis::kDct1);

@@ -49,9 +49,8 @@ class MaternPrior(Prior):
 
     On a grid, cosine transforms along the axes diagonalise M^{-1/2} A M^{-1/2} = V Lambda V' (type
     I at nodes, type II at cells and interior nodes), and theta = M^{-1/2} V Lambda^{-alpha/2} xi:
-    the white noise xi are coefficients, the slowest wave first. Transforms are fast where the
-    number of points along an axis (at nodes: of cells) has small factors, and cost half of a dense
-    product where it is a large prime.
+    the white noise xi are coefficients, the slowest wave first. Transforms are fastest where
+    the number of points along an axis (at nodes: of cells) has small prime factors.
 
     On triangles a sparse factor A = L L' is used: (A^{-1} M)^{q-1} A^{-1} M^{1/2} xi for
     alpha = 2 q, and (A^{-1} M)^q L^{-T} xi for alpha = 2 q + 1.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "m4dl/base/block.hpp"
@@ -15,23 +16,35 @@
 
 namespace m4dl {
 
+struct Rader;
+
 struct Fft {
     // Joins `radix` transforms of the given length into one.
     struct Pass {
         Index radix, length;
         Index twiddle;  // exp(-2 pi i q m/(radix length)): for each q < length, m = 1..radix-1
         Index roots;    // exp(+2 pi i m/radix), m = 0..radix-1
+        std::shared_ptr<const Rader> rader;  // null where O(radix^2) is cheaper
     };
 
-    explicit Fft(Index n);
+    explicit Fft(Index n, bool with_rader = true);
 
-    Index buffer_rows() const { return 2 * (size + largest); }
+    Index buffer_rows() const { return 2 * size + scratch; }
     double cost() const;  // multiplications per row, about
 
-    Index size, largest;  // largest radix
+    Index size, scratch;  // elements; rows of scratch behind them
     std::vector<Pass> passes;
     std::vector<Index> place;
     std::vector<double> tables;  // complex numbers, real part first
+};
+
+// A transform of prime length p as a cyclic convolution of length p - 1 (Rader, Proc. IEEE 1968).
+// With g a generator modulo p,
+//     Z_{g^-q} = z_0 + sum_m z_{g^m} b_{q-m},   b_m = exp(-2 pi i g^-m/p).
+struct Rader {
+    Fft fft;                       // length p - 1
+    std::vector<Index> power;      // g^m
+    std::vector<double> spectrum;  // transform of b, divided by p - 1
 };
 
 // exp(2 pi i j/n), rounded once where long double is longer than double.
@@ -114,10 +127,10 @@ M4DL_INLINE void column(double* z, Index step, const double* twiddle, const doub
     }
 }
 
-// Any odd radix p, through `scratch` (2 p rows): O(p^2), half of a dense product.
+// The same for any odd radix p, through `scratch` (2 p rows): O(p^2), half of a dense product.
 template <int W>
-M4DL_INLINE void column(double* z, Index step, const double* twiddle, const double* roots, Index p,
-                        double* scratch) {
+M4DL_INLINE void prime_column(double* z, Index step, const double* twiddle, const double* roots,
+                              Index p, double* scratch) {
     const Index h = (p - 1) / 2;
     for (int half = 0; half < kRow; half += W) {
         auto at = [&](Index m) M4DL_INLINE_LAMBDA { return z + m * step * kRow + half; };
@@ -162,8 +175,51 @@ M4DL_INLINE void pass(double* z, Index n, Index length, const double* twiddle,
     }
 }
 
-// `buffer`: n elements in the order of `place`, then scratch.
+template <int W, bool WithRader>
+M4DL_INLINE void transform(const Fft& plan, double* buffer);
+
+// The same by Rader's convolution: two transforms in `scratch`. The second one is backwards, for
+// which real and imaginary part are swapped before and after it.
 template <int W>
+M4DL_INLINE void rader_column(double* z, Index step, const double* twiddle, const Rader& rader,
+                              double* scratch) {
+    const Index n = rader.fft.size;
+    double* second = scratch + rader.fft.buffer_rows() * kRow;
+    const double* spectrum = rader.spectrum.data();
+    for (Index m = 0; m < n; ++m)
+        for (int half = 0; half < kRow; half += W) {
+            const double* from = z + rader.power[m] * step * kRow + half;
+            double* to = scratch + 2 * rader.fft.place[m] * kRow + half;
+            Real<W> re = load<W>(from), im = load<W>(from + kRow);
+            rotate<W>(re, im, twiddle + 2 * (rader.power[m] - 1));
+            store<W>(to, re), store<W>(to + kRow, im);
+        }
+    transform<W, false>(rader.fft, scratch);
+    for (Index k = 0; k < n; ++k)
+        for (int half = 0; half < kRow; half += W) {
+            double* to = second + 2 * rader.fft.place[k] * kRow + half;
+            Real<W> re = load<W>(scratch + 2 * k * kRow + half);
+            Real<W> im = load<W>(scratch + (2 * k + 1) * kRow + half);
+            const Real<W> sum_r = re, sum_i = im;
+            rotate<W>(re, im, spectrum + 2 * k);
+            if (k == 0) {  // where z_0 is added to all, and all to z_0
+                const Real<W> zr = load<W>(z + half), zi = load<W>(z + kRow + half);
+                re += zr, im += zi;
+                store<W>(z + half, zr + sum_r), store<W>(z + kRow + half, zi + sum_i);
+            }
+            store<W>(to, im), store<W>(to + kRow, re);
+        }
+    transform<W, false>(rader.fft, second);
+    for (Index q = 0; q < n; ++q)
+        for (int half = 0; half < kRow; half += W) {
+            double* to = z + rader.power[q == 0 ? 0 : n - q] * step * kRow + half;
+            store<W>(to, load<W>(second + (2 * q + 1) * kRow + half));
+            store<W>(to + kRow, load<W>(second + 2 * q * kRow + half));
+        }
+}
+
+// `buffer`: n elements in the order of `place`, then scratch.
+template <int W, bool WithRader>
 M4DL_INLINE void transform(const Fft& plan, double* buffer) {
     const Index n = plan.size;
     double* scratch = buffer + 2 * n * kRow;
@@ -177,9 +233,14 @@ M4DL_INLINE void transform(const Fft& plan, double* buffer) {
             case 5: pass<W, 5>(buffer, n, p.length, twiddle, roots); break;
             default:
                 for (Index block = 0; block < n; block += p.radix * p.length)
-                    for (Index q = 0; q < p.length; ++q)
-                        column<W>(buffer + 2 * (block + q) * kRow, 2 * p.length,
-                                  twiddle + 2 * (p.radix - 1) * q, roots, p.radix, scratch);
+                    for (Index q = 0; q < p.length; ++q) {
+                        double* z = buffer + 2 * (block + q) * kRow;
+                        const double* w = twiddle + 2 * (p.radix - 1) * q;
+                        if (WithRader && p.rader)
+                            rader_column<W>(z, 2 * p.length, w, *p.rader, scratch);
+                        else
+                            prime_column<W>(z, 2 * p.length, w, roots, p.radix, scratch);
+                    }
         }
     }
 }

@@ -44,7 +44,7 @@ public:
 
     Index size() const { return plan_.size; }
     double cost() const;  // multiplications per row, about; a dense product has size() of them
-    bool fast() const { return plan_.fft.largest <= 5; }
+    bool fast() const { return cost() <= 16.0; }
 
     // Rows of the buffer that `apply` wants for a field of so many rows.
     Index buffer_rows(Index field_rows) const;
