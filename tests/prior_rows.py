@@ -34,11 +34,11 @@ def matern_triangles(mesh: o.Triangulation, smoothness: int, boundary: str) -> P
     def covariance() -> Array:
         """Inverse of K (M^{-1} K)^{alpha-1} / tau^2, as on grids."""
         mass, stiffness = _p1_matrices(mesh)
-        kappa, tau, alpha = o.priors._scale(2, std, length, smoothness)
+        kappa, tau, alpha = o.priors.scale(2, std, length, smoothness)
         operator = kappa**2 * np.diag(mass) + stiffness
         inverse = np.linalg.inv(operator)
         out = inverse
-        for _ in range(alpha - 1):
+        for _ in range(round(alpha) - 1):
             out = inverse @ (mass[:, None] * out)
         out = tau**2 * (out + out.T) / 2.0
         if boundary == "corrected":

@@ -9,8 +9,11 @@ import numpy as np
 import oracles as o
 import pytest
 from catalogue import PRIORS
+from m4dl.priors.sparse import sparse_core
 from problems import Array
-from rows import PriorRow
+from rows import BOX2, BOX3, PriorRow, grid, triangles
+from scipy import sparse
+from scipy.fft import dctn
 
 CORRECTED = [row for row in PRIORS if "matern" in row.name and "neumann" not in row.name]
 
@@ -75,7 +78,7 @@ def test_docstring_figures() -> None:
     assert "2.0 times in a corner" in " ".join(str(m4dl.MaternPrior.__doc__).split())
 
 
-@pytest.mark.parametrize("smoothness", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("smoothness", [0.7, 1.0, 1.5, 2.0, 3.0])
 def test_correlation_at_one_length(smoothness: float) -> None:
     """Far from the boundary the correlation is Matern's: about 0.13 at one length."""
     mesh = m4dl.Grid((128, 128), ((0.0, 4.0), (0.0, 4.0)))
@@ -140,8 +143,60 @@ def test_series_coefficients() -> None:
 
 def test_a_matern_length_beyond_double_precision_is_refused() -> None:
     """At length 1e6 the factor of kappa^2 M + S had lost the standard deviation in the rounding."""
-    mesh = m4dl.Grid((16, 16))
+    mesh = triangles(o.disk_triangulation(3, 1.2))
     with pytest.raises(ValueError, match=r"length must be at most \S+ on this mesh, got 1e\+06"):
         m4dl.MaternPrior(mesh, length=1e6)
     # rounding 1e-16 x condition 2.5e10
     np.testing.assert_allclose(m4dl.MaternPrior(mesh, length=1e4).marginal_std(), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1e-9, 1e9])
+def test_a_matern_field_on_a_grid_may_have_any_length(length: float) -> None:
+    """Nothing is factored there: neither white noise nor a constant loses a digit."""
+    prior = m4dl.MaternPrior(m4dl.Grid((16, 16)), length=length, smoothness=2.0)
+    np.testing.assert_allclose(prior.marginal_std(), 1.0, rtol=1e-13)
+
+
+@pytest.mark.parametrize("at", ["nodes", "interior", "cells"])
+@pytest.mark.parametrize("box", [o.Box((30,), ((-1.0, 0.5),)), BOX2, BOX3], ids=str)
+@pytest.mark.parametrize("alpha", [2, 3, 4])
+def test_a_sparse_factor_gives_the_same_law(box: o.Box, at: str, alpha: int) -> None:
+    """Fast transforms, and (A^{-1} M)^{q-1} A^{-1} M^{1/2} xi or (A^{-1} M)^q L^{-T} xi."""
+    std, length, nu = 1.3, 0.4, alpha - box.dim / 2
+    prior = m4dl.MaternPrior(
+        grid(box), std=std, length=length, smoothness=nu, at=at, boundary="neumann"
+    )
+    mass, stiffness = (sparse.csr_array(x) for x in o.matern_matrices(box, at))
+    kappa, tau, _ = o.priors.scale(box.dim, std, length, nu)
+    n = prior.parameters
+    odd = alpha % 2 == 1
+    core = sparse_core(
+        kappa**2 * mass + stiffness,
+        None if odd else sparse.diags_array(np.sqrt(mass.diagonal())),
+        mass.diagonal(), alpha // 2 - (not odd), np.full(n, tau), np.zeros(n),
+        box.coordinates(at),
+    )  # fmt: skip
+    expected = factor(m4dl.priors.Prior(core, np.zeros(n)))
+    t = factor(prior)
+    covariance = expected @ expected.T
+    # condition numbers to 1e4
+    np.testing.assert_allclose(t @ t.T, covariance, rtol=0, atol=1e-12 * covariance.max())
+
+
+@pytest.mark.parametrize("at", ["nodes", "interior", "cells"])
+def test_white_noise_on_a_grid_is_the_cosine_transform(at: str) -> None:
+    """xi_k belongs to the wave number k: the first is the mean, and scipy has the same basis."""
+    prior = m4dl.MaternPrior(m4dl.Grid((6, 9)), at=at, boundary="neumann", smoothness=0.7)
+    shape = prior.domain.shape_of(at)
+    weights = [np.ones(n) for n in shape]
+    kind = 2
+    if at == "nodes":
+        kind = 1
+        for w in weights:
+            w[[0, -1]] = 0.5
+    fields = factor(prior).T.reshape(-1, *shape) * np.sqrt(np.multiply.outer(*weights))
+    modes = np.stack([dctn(f, kind, norm="ortho").ravel() for f in fields])
+    std = modes.diagonal()
+    np.testing.assert_allclose(modes, np.diag(std), rtol=0, atol=1e-13 * std[0])
+    assert (std > 0.0).all()
+    assert std.argmax() == 0

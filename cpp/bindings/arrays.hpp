@@ -8,6 +8,7 @@
 
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/linalg/sparse_rows.hpp"
+#include "m4dl/linalg/transform.hpp"
 
 namespace m4dl::bind {
 
@@ -26,6 +27,11 @@ inline Matrix to_matrix(const Array& a) {
 }
 inline std::vector<Index> to_indices(const Integers& a) {
     return std::vector<Index>(a.data(), a.data() + a.size());
+}
+inline Basis to_basis(const std::string& name) {
+    require(name == "dct1" || name == "dct2" || name == "dst1",
+            "basis must be dct1, dct2 or dst1, got ", name);
+    return name == "dct1" ? Basis::kDct1 : name == "dct2" ? Basis::kDct2 : Basis::kDst1;
 }
 inline Array to_array(const Matrix& m) {
     Array out({m.rows(), m.cols()});

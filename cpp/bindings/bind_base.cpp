@@ -4,6 +4,7 @@
 #include "m4dl/base/philox.hpp"
 #include "m4dl/base/simd.hpp"
 #include "m4dl/linalg/cholesky.hpp"
+#include "m4dl/linalg/transform.hpp"
 
 #define M4DL_STRING_(x) #x
 #define M4DL_STRING(x) M4DL_STRING_(x)
@@ -57,6 +58,29 @@ Array sparse_cholesky_solve(Index size, const Integers& row, const Integers& col
     return out;
 }
 
+// Transforms the middle axis of a field (rows, outer * n * inner); rows become lanes, one block after
+// another with all threads inside.
+Array line_transform(const std::string& basis, bool to_values, Index outer, Index n, Index inner,
+                     const Array& fields, int threads) {
+    const LineTransform transform(to_basis(basis), n);
+    const Index rows = batch_rows("fields", fields, outer * n * inner);
+    Array out({rows, fields.shape(1)});
+    double* to = out.mutable_data();
+    const py::gil_scoped_release release;
+    parallel_for((rows + kLanes - 1) / kLanes, threads,
+                 [&](Index b) {
+                     const Index first = b * kLanes, count = std::min(kLanes, rows - first);
+                     Block x, buffer;
+                     load_lanes(fields, first, count, x);
+                     buffer.setZero(transform.buffer_rows(x.rows()), kLanes);
+                     transform.apply(to_values ? Direction::kToValues : Direction::kToCoefficients,
+                                     {x.data(), x.data(), outer, inner}, {}, buffer);
+                     store_lanes(x, first, count, to);
+                 },
+                 Threads::kInsideBlocks);
+    return out;
+}
+
 }  // namespace
 
 void bind_base(py::module_& m) {
@@ -81,6 +105,8 @@ void bind_base(py::module_& m) {
         "The proposal normals (count, lanes) of one step of a block of chains.");
     m.def("sparse_cholesky_solve", &sparse_cholesky_solve, "size"_a, "row"_a, "column"_a,
           "values"_a, "rhs"_a, "coordinates"_a);
+    m.def("line_transform", &line_transform, "basis"_a, "to_values"_a, "outer"_a, "n"_a, "inner"_a,
+          "fields"_a, "threads"_a = 1);
 }
 
 }  // namespace m4dl::bind

@@ -4,6 +4,7 @@
 #include "m4dl/prior/gaussian.hpp"
 #include "m4dl/prior/series.hpp"
 #include "m4dl/prior/sparse.hpp"
+#include "m4dl/prior/spectral.hpp"
 
 namespace m4dl::bind {
 namespace {
@@ -117,6 +118,14 @@ void bind_priors(py::module_& m) {
         "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "white"_a, "d_row"_a, "d_column"_a,
         "d_value"_a, "mass"_a, "repeats"_a, "scale"_a, "mean"_a,
         "The lower triangle of A; white = 0 asks for the half power.");
+    m.def(
+        "spectral_prior",
+        [](const std::vector<Index>& shape, const std::string& basis, const Array& spectrum,
+           const Array& scale, const Array& mean) {
+            return make<SpectralPrior>(shape, std::vector<Basis>(shape.size(), to_basis(basis)),
+                                       to_vector(spectrum), to_vector(scale), to_vector(mean));
+        },
+        "shape"_a, "basis"_a, "spectrum"_a, "scale"_a, "mean"_a);
 }
 
 }  // namespace m4dl::bind

@@ -13,6 +13,7 @@
 #include "m4dl/prior/gaussian.hpp"
 #include "m4dl/prior/series.hpp"
 #include "m4dl/prior/sparse.hpp"
+#include "m4dl/prior/spectral.hpp"
 
 namespace {
 std::atomic<long> allocations{0};
@@ -93,7 +94,11 @@ void check_all(const K& kernel) {
         kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), kNodes, Link{}));
     const Matrix basis = Matrix::Random(7, 4);
     const AnyPrior priors[] = {
-        sparse_prior(true), sparse_prior(false),
+        sparse_prior(true),
+        sparse_prior(false),
+        AnyPrior(std::make_shared<const SpectralPrior>(
+            std::vector<Index>{7, 7}, std::vector<Basis>{Basis::kDct1, Basis::kDct2}, ones, ones,
+            ones)),
         AnyPrior(std::make_shared<const DiagonalPrior>(ones, ones)),
         AnyPrior(std::make_shared<const DensePrior>(ones, Matrix(0.1 * Matrix::Random(kNodes, 9)))),
         AnyPrior(std::make_shared<const SeriesPrior>(std::vector<Matrix>{basis, basis},

@@ -23,6 +23,7 @@ __all__: list[str] = [
     "dense_prior",
     "diagonal_prior",
     "initial_white_noise",
+    "line_transform",
     "linear_dense",
     "linear_sparse",
     "normals",
@@ -37,6 +38,7 @@ __all__: list[str] = [
     "series_prior",
     "sparse_cholesky_solve",
     "sparse_prior",
+    "spectral_prior",
 ]
 
 class Grid:
@@ -232,6 +234,15 @@ def initial_white_noise(
     White noise (chains, white) that belongs to the seed and the chain alone.
     """
 
+def line_transform(
+    basis: str,
+    to_values: bool,
+    outer: typing.SupportsInt | typing.SupportsIndex,
+    n: typing.SupportsInt | typing.SupportsIndex,
+    inner: typing.SupportsInt | typing.SupportsIndex,
+    fields: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    threads: typing.SupportsInt | typing.SupportsIndex = 1,
+) -> numpy.typing.NDArray[numpy.float64]: ...
 def linear_dense(matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Model: ...
 def linear_sparse(
     rows: typing.SupportsInt | typing.SupportsIndex,
@@ -350,3 +361,11 @@ def sparse_prior(
     """
     The lower triangle of A; white = 0 asks for the half power.
     """
+
+def spectral_prior(
+    shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    basis: str,
+    spectrum: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Prior: ...

@@ -8,45 +8,14 @@ import numpy as np
 from scipy import sparse
 
 from ._validate import Array
-from .meshes import Mesh, TriangleMesh
+from .meshes import TriangleMesh
 
 
-def laplacian_1d(n: int, h: float, at: str) -> tuple[Array, Array, Array]:
-    """Stiffness (diagonal, off-diagonal) and lumped mass of n values a distance h apart.
+def stiffness_and_mass(mesh: TriangleMesh) -> tuple[Any, Array]:
+    """Sparse stiffness matrix S (Neumann) and lumped mass M of linear elements.
 
-    Neumann conditions. At ``"nodes"`` the end values own half a cell (eigenvectors: DCT-I); in cell
-    centres and interior nodes every value owns a cell of width h (reflection between the samples,
-    DCT-II).
+    f' S f is the integral of |grad f|^2, sum M f^2 approximates that of f^2.
     """
-    diagonal = np.full(n, 2.0 / h)
-    diagonal[[0, -1]] = 1.0 / h if n > 1 else 0.0
-    mass = np.full(n, h)
-    if at == "nodes":
-        mass[[0, -1]] = h / 2
-    return diagonal, np.full(n - 1, -1.0 / h), mass
-
-
-def stiffness_and_mass(mesh: Mesh, at: str) -> tuple[Any, Array]:
-    """Sparse stiffness matrix S (Neumann) and lumped mass M of fields on a mesh.
-
-    f' S f approximates the integral of |grad f|^2, sum M f^2 that of f^2.
-    """
-    if isinstance(mesh, TriangleMesh):
-        return _triangles(mesh)
-    stiffness = sparse.csr_array((1, 1))
-    mass = np.ones(1)
-    for n, h in zip(mesh.shape_of(at), mesh.spacing, strict=True):
-        diagonal, off, m = laplacian_1d(n, h, at)
-        s = sparse.diags_array([off, diagonal, off], offsets=[-1, 0, 1])
-        # S of a product is S (x) M + M (x) S.
-        stiffness = sparse.kron(stiffness, sparse.diags_array(m)) + sparse.kron(
-            sparse.diags_array(mass), s
-        )
-        mass = np.asarray(np.kron(mass, m), dtype=np.float64)
-    return stiffness.tocsr(), mass
-
-
-def _triangles(mesh: TriangleMesh) -> tuple[Any, Array]:
     p, t, area = mesh.points, mesh.cells, mesh.areas
     # Gradients of hat functions are opposite edges, turned and divided by twice the area.
     edges = np.stack([p[t[:, (k + 2) % 3]] - p[t[:, (k + 1) % 3]] for k in range(3)], axis=1)

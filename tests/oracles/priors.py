@@ -7,6 +7,7 @@ from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import eigh
 from scipy.special import gamma, kv
 
 from .meshes import Array, Box
@@ -38,20 +39,18 @@ def matern_matrices(box: Box, at: str) -> tuple[Array, Array]:
     return mass, stiffness
 
 
-def _scale(dim: int, std: float, length: float, smoothness: float) -> tuple[float, float, int]:
+def scale(dim: int, std: float, length: float, smoothness: float) -> tuple[float, float, float]:
     """kappa, tau, alpha of (kappa^2 - Lap)^{alpha/2} theta = tau W with variance std^2 on R^d.
 
     The variance there is tau^2 Gamma(nu) / (Gamma(alpha) (4 pi)^{d/2} kappa^{2 nu}) (Lindgren, Rue,
     Lindstrom 2011).
     """
     alpha = smoothness + dim / 2.0
-    if alpha != round(alpha):
-        raise ValueError(f"smoothness + d/2 must be an integer, got {alpha}")
     kappa = np.sqrt(8.0 * smoothness) / length
     unit = gamma(smoothness) / (
         gamma(alpha) * (4.0 * np.pi) ** (dim / 2.0) * kappa ** (2.0 * smoothness)
     )
-    return float(kappa), float(std / np.sqrt(unit)), round(alpha)
+    return float(kappa), float(std / np.sqrt(unit)), alpha
 
 
 def matern_covariance(
@@ -59,16 +58,21 @@ def matern_covariance(
 ) -> Array:
     """Dense (D, D) inverse of the precision K (M^{-1} K)^{alpha-1} / tau^2, with K = kappa^2 M + S.
 
-    ``std`` is the pointwise standard deviation on the whole space; near the Neumann boundary it is
-    larger. ``corrected`` rescales the field pointwise, D C D, so that it is ``std`` everywhere.
+    A power that is no integer is taken of the eigenvalues of K v = lambda M v. ``std`` is the
+    pointwise standard deviation on the whole space; near the Neumann boundary it is larger.
+    ``corrected`` rescales the field pointwise, D C D, so that it is ``std`` everywhere.
     """
     mass, stiffness = matern_matrices(box, at)
-    kappa, tau, alpha = _scale(box.dim, std, length, smoothness)
+    kappa, tau, alpha = scale(box.dim, std, length, smoothness)
     operator = kappa**2 * mass + stiffness
-    precision = operator.copy()
-    for _ in range(alpha - 1):
-        precision = precision @ np.linalg.solve(mass, operator)
-    covariance = tau**2 * np.linalg.inv((precision + precision.T) / 2.0)
+    if alpha == round(alpha):
+        precision = operator.copy()
+        for _ in range(round(alpha) - 1):
+            precision = precision @ np.linalg.solve(mass, operator)
+        covariance = tau**2 * np.linalg.inv((precision + precision.T) / 2.0)
+    else:
+        eigenvalues, vectors = eigh(operator, mass)  # vectors' M vectors = 1
+        covariance = tau**2 * (vectors * eigenvalues**-alpha) @ vectors.T
     if corrected:
         factor = std / np.sqrt(np.diag(covariance))
         covariance *= np.outer(factor, factor)
@@ -80,11 +84,11 @@ def matern_map(
 ) -> Array:
     """Dense (D, D) T = tau (K^{-1} M)^{alpha/2} M^{-1/2} for even alpha; T T' is the covariance."""
     mass, stiffness = matern_matrices(box, at)
-    kappa, tau, alpha = _scale(box.dim, std, length, smoothness)
-    if alpha % 2:
+    kappa, tau, alpha = scale(box.dim, std, length, smoothness)
+    if alpha % 2 != 0:
         raise ValueError(f"the map of white noise needs an even alpha, got {alpha}")
     out = tau * np.diag(np.diag(mass) ** -0.5)
-    for _ in range(alpha // 2):
+    for _ in range(round(alpha) // 2):
         out = np.linalg.solve(kappa**2 * mass + stiffness, mass @ out)
     if corrected:
         out *= std / np.sqrt((out**2).sum(axis=1, keepdims=True))

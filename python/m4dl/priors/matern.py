@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import fft, sparse
 from scipy.special import gammaln
 
+from .. import _core
 from .._validate import Array, choice, positive
-from ..fields import laplacian_1d, stiffness_and_mass
-from ..meshes import Grid, Mesh, check_mesh
+from ..fields import stiffness_and_mass
+from ..meshes import Grid, Mesh, TriangleMesh, check_mesh
 from .base import MeanLike, Prior, mean_field
 from .sparse import sparse_core
 
@@ -27,8 +28,8 @@ class MaternPrior(Prior):
         Correlation length, the distance at which the correlation is about 0.14;
         kappa = sqrt(8 nu)/length.
     smoothness : float
-        nu, with nu + d/2 = alpha a positive integer: 1, 2, ... in two dimensions, 1/2, 3/2, ... in
-        one and three. Paths have fewer than nu derivatives.
+        nu = alpha - d/2: paths have fewer than nu derivatives. Any positive number on a grid; on
+        triangles alpha is an integer, so nu is 1, 2, ...
     mean : float, array_like (D,) or callable
         A number, values, or a function of coordinates (D, d) -> (D,).
     at : {"nodes", "interior", "cells"}
@@ -43,14 +44,22 @@ class MaternPrior(Prior):
 
     Notes
     -----
-    White noise enters through the lumped mass matrix M and A = kappa^2 M + S, S the stiffness
-    matrix: alpha = 2 q is (A^{-1} M)^{q-1} A^{-1} M^{1/2} xi, alpha = 2 q + 1 is
-    (A^{-1} M)^q L^{-T} xi with A = L L'.
+    A = kappa^2 M + S, with the stiffness matrix S and the lumped mass matrix M, and covariance
+    (A^{-1} M)^{alpha-1} A^{-1}.
+
+    On a grid, cosine transforms along the axes diagonalise M^{-1/2} A M^{-1/2} = V Lambda V' (type
+    I at nodes, type II at cells and interior nodes), and theta = M^{-1/2} V Lambda^{-alpha/2} xi:
+    the white noise xi are coefficients, the slowest wave first. Transforms are fastest where
+    the number of points along an axis (at nodes: of cells) has small prime factors.
+
+    On triangles a sparse factor A = L L' is used: (A^{-1} M)^{q-1} A^{-1} M^{1/2} xi for
+    alpha = 2 q, and (A^{-1} M)^q L^{-T} xi for alpha = 2 q + 1.
 
     Source
     ------
     F. Lindgren, H. Rue, J. Lindstroem, An explicit link between Gaussian fields and Gaussian Markov
-    random fields, J. R. Stat. Soc. B 73 (2011), sec. 2.
+    random fields, J. R. Stat. Soc. B 73 (2011), sec. 2. Cosine transforms: G. Strang, The discrete
+    cosine transform, SIAM Review 41 (1999).
     """
 
     def __init__(
@@ -69,66 +78,84 @@ class MaternPrior(Prior):
         nu = positive("smoothness", smoothness)
         choice("boundary", boundary, ("corrected", "neumann"))
         choice("at", at, ("nodes", "interior", "cells") if isinstance(mesh, Grid) else ("nodes",))
-        alpha = round(nu + mesh.dim / 2)
-        if abs(nu + mesh.dim / 2 - alpha) > 1e-12:
-            allowed = ", ".join(
-                f"{k - mesh.dim / 2:g}" for k in range(mesh.dim // 2 + 1, mesh.dim // 2 + 4)
-            )
-            raise ValueError(
-                f"smoothness must be one of {allowed}, ... in {mesh.dim} dimension(s), got {nu:g}"
-            )
-        kappa = np.sqrt(8.0 * nu) / length
-        # Variance of (kappa^2 - Lap)^{-alpha/2} W on the whole space (Lindgren et al., eq. 2).
-        log_variance = (
-            gammaln(nu)
-            - gammaln(alpha)
-            - 0.5 * mesh.dim * np.log(4 * np.pi)
-            - 2 * nu * np.log(kappa)
-        )
-        if isinstance(mesh, Grid) and min(mesh.shape_of(at)) < 1:
-            raise ValueError(f"mesh must have nodes in its interior, got {mesh!r}")
-        stiffness, mass = stiffness_and_mass(mesh, at)
-        # Rounding in the factor of kappa^2 M + S costs about 1e-16 times this ratio.
-        ratio = float((stiffness.diagonal() / mass).max()) / kappa**2
-        if ratio > 1e12:
-            longest = length * np.sqrt(1e12 / ratio)
-            raise ValueError(f"length must be at most {longest:.3g} on this mesh, got {length:g}")
-        n = mass.size
-        m = mean_field(mean, mesh, at, n)
-        A = (kappa**2 * sparse.diags_array(mass) + stiffness).tocoo()
-        D = sparse.diags_array(np.sqrt(mass)) if alpha % 2 == 0 else None
-        repeats = alpha // 2 - (alpha % 2 == 0)
-        x = mesh.coordinates(at)
-
-        def build(scale: Array) -> Any:
-            return sparse_core(A, D, mass, repeats, scale, m, x)
-
-        if boundary == "neumann":
-            core = build(np.full(n, std * np.exp(-0.5 * log_variance)))
-        elif isinstance(mesh, Grid):
-            core = build(std / _grid_std(mesh, at, kappa, alpha))
+        corrected = boundary == "corrected"
+        if isinstance(mesh, Grid):
+            core, m = _grid_core(mesh, at, std, length, nu, mean, corrected)
         else:
-            raw = Prior(build(np.ones(n)), m)
-            core = build(std / raw.marginal_std())
+            core, m = _sparse_core(mesh, std, length, nu, mean, corrected)
         super().__init__(core, m, mesh, at)
-        self.std, self.length, self.smoothness, self.kappa = std, length, nu, float(kappa)
+        self.std, self.length, self.smoothness = std, length, nu
+        self.kappa = float(np.sqrt(8.0 * nu) / length)
 
 
-def _grid_std(grid: Grid, at: str, kappa: float, alpha: int) -> Array:
-    """Exact pointwise standard deviation of (kappa^2 - Lap_h)^{-alpha/2} W_h on a grid.
+def _log_variance(dim: int, nu: float) -> float:
+    """Logarithm of the variance of (1 - Lap)^{-alpha/2} W on the whole space (Lindgren, eq. 2)."""
+    return float(gammaln(nu) - gammaln(nu + dim / 2) - 0.5 * dim * np.log(4 * np.pi))
 
-    Lap_h and the lumped mass separate, so with S_a phi = lambda M_a phi along each axis
-    Var_i = sum_k prod_a phi_{k_a}(i_a)^2 (kappa^2 + sum_a lambda_{k_a})^{-alpha}.
-    """
-    squares, eigenvalues = [], []
-    for h, n in zip(grid.spacing, grid.shape_of(at), strict=True):
-        diagonal, off, mass = laplacian_1d(n, h, at)
-        root = np.sqrt(mass)
-        lam, v = linalg.eigh_tridiagonal(diagonal / mass, off / (root[:-1] * root[1:]))
-        squares.append((v / root[:, None]) ** 2)
-        eigenvalues.append(lam)
-    total = sum(np.ix_(*eigenvalues), start=np.array(kappa**2))
-    variance = total ** (-float(alpha))
-    for axis, square in enumerate(squares):
-        variance = np.moveaxis(np.tensordot(square, variance, axes=(1, axis)), 0, axis)
-    return np.sqrt(variance).ravel()
+
+def _grid_core(
+    grid: Grid, at: str, std: float, length: float, nu: float, mean: MeanLike, corrected: bool
+) -> tuple[Any, Array]:
+    """Cosine coordinates. Lengths are in units of 1/kappa, so that no power of kappa overflows."""
+    shape = grid.shape_of(at)
+    if min(shape) < 1:
+        raise ValueError(f"mesh must have nodes in its interior, got {grid!r}")
+    kappa, alpha = np.sqrt(8.0 * nu) / length, nu + grid.dim / 2
+    size = int(np.prod(shape))
+    m = mean_field(mean, grid, at, size)
+    kind = 1 if at == "nodes" else 2
+    eigenvalues, squares, mass = [], [], np.ones(())
+    for h, n in zip(grid.spacing, shape, strict=True):
+        wave = np.sin(0.5 * np.pi * np.arange(n) / (n - 1 if kind == 1 else n))
+        eigenvalues.append((2.0 / (kappa * h) * wave) ** 2)
+        squares.append(fft.idct(np.eye(n), kind, axis=0, norm="ortho") ** 2)
+        weights = np.full(n, kappa * h)
+        if kind == 1:
+            weights[[0, -1]] /= 2.0
+        mass = np.multiply.outer(mass, weights)
+    variance = (1.0 + sum(np.ix_(*eigenvalues), start=np.zeros(()))) ** -alpha
+    if corrected:
+        # Var_i = sum_k prod_a V_a[i_a, k_a]^2 variance_k, up to the factor that is divided out.
+        pointwise = variance
+        for axis, square in enumerate(squares):
+            pointwise = np.moveaxis(np.tensordot(square, pointwise, axes=(1, axis)), 0, axis)
+        scale = std / np.sqrt(pointwise)
+    else:
+        scale = std * np.exp(-0.5 * _log_variance(grid.dim, nu)) / np.sqrt(mass)
+    basis = f"dct{kind}"
+    return _core.spectral_prior(shape, basis, np.sqrt(variance).ravel(), scale.ravel(), m), m
+
+
+def _sparse_core(
+    mesh: TriangleMesh, std: float, length: float, nu: float, mean: MeanLike, corrected: bool
+) -> tuple[Any, Array]:
+    """A sparse factor, and an integer alpha."""
+    alpha = round(nu + mesh.dim / 2)
+    if abs(nu + mesh.dim / 2 - alpha) > 1e-12:
+        allowed = ", ".join(
+            f"{k - mesh.dim / 2:g}" for k in range(mesh.dim // 2 + 1, mesh.dim // 2 + 4)
+        )
+        raise ValueError(
+            f"smoothness must be one of {allowed}, ... in {mesh.dim} dimension(s), got {nu:g}"
+        )
+    kappa = np.sqrt(8.0 * nu) / length
+    stiffness, mass = stiffness_and_mass(mesh)
+    # Rounding in the factor of kappa^2 M + S costs about 1e-16 times this ratio.
+    ratio = float((stiffness.diagonal() / mass).max()) / kappa**2
+    if ratio > 1e12:
+        longest = length * np.sqrt(1e12 / ratio)
+        raise ValueError(f"length must be at most {longest:.3g} on this mesh, got {length:g}")
+    n = mass.size
+    m = mean_field(mean, mesh, "nodes", n)
+    A = (kappa**2 * sparse.diags_array(mass) + stiffness).tocoo()
+    D = sparse.diags_array(np.sqrt(mass)) if alpha % 2 == 0 else None
+    repeats = alpha // 2 - (alpha % 2 == 0)
+    x = mesh.coordinates("nodes")
+
+    def build(scale: Array) -> Any:
+        return sparse_core(A, D, mass, repeats, scale, m, x)
+
+    if corrected:
+        return build(std / Prior(build(np.ones(n)), m).marginal_std()), m
+    unit = np.exp(0.5 * _log_variance(mesh.dim, nu)) * kappa**-nu
+    return build(np.full(n, std / unit)), m

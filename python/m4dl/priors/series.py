@@ -113,7 +113,7 @@ def _box_modes(grid: Grid, count: int) -> tuple[Any, Array]:
 
 def _triangle_modes(mesh: TriangleMesh, count: int) -> tuple[Array, Array]:
     """P1 Dirichlet eigenvectors (P, count), orthonormal by the lumped mass, and eigenvalues."""
-    stiffness, mass = stiffness_and_mass(mesh, "nodes")
+    stiffness, mass = stiffness_and_mass(mesh)
     free = np.setdiff1d(np.arange(len(mesh.points)), mesh.boundary)
     root = np.sqrt(mass[free])
     scaled = (
