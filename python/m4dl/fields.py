@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ._validate import Array
-from .meshes import Mesh, TriangleMesh
+from .meshes import Grid, Mesh, SimplexMesh
 
 
 def laplacian_1d(n: int, h: float, at: str) -> tuple[Array, Array, Array]:
@@ -31,8 +31,8 @@ def stiffness_and_mass(mesh: Mesh, at: str) -> tuple[Any, Array]:
 
     f' S f approximates the integral of |grad f|^2, sum M f^2 that of f^2.
     """
-    if isinstance(mesh, TriangleMesh):
-        return _triangles(mesh)
+    if not isinstance(mesh, Grid):
+        return _linear_elements(mesh)
     stiffness = sparse.csr_array((1, 1))
     mass = np.ones(1)
     for n, h in zip(mesh.shape_of(at), mesh.spacing, strict=True):
@@ -46,13 +46,12 @@ def stiffness_and_mass(mesh: Mesh, at: str) -> tuple[Any, Array]:
     return stiffness.tocsr(), mass
 
 
-def _triangles(mesh: TriangleMesh) -> tuple[Any, Array]:
-    p, t, area = mesh.points, mesh.cells, mesh.areas
-    # Gradients of hat functions are opposite edges, turned and divided by twice the area.
-    edges = np.stack([p[t[:, (k + 2) % 3]] - p[t[:, (k + 1) % 3]] for k in range(3)], axis=1)
-    local = np.einsum("tpd,tqd->tpq", edges, edges) / (4 * area)[:, None, None]
-    n = len(p)
-    rows, columns = np.repeat(t, 3, axis=1).ravel(), np.tile(t, (1, 3)).ravel()
+def _linear_elements(mesh: SimplexMesh) -> tuple[Any, Array]:
+    cells, size, g = mesh.cells, mesh.cell_measures, mesh.gradients()
+    n, corners = len(mesh.points), mesh.dim + 1
+    local = np.einsum("t,tpd,tqd->tpq", size, g, g)
+    rows, columns = np.repeat(cells, corners, axis=1).ravel(), np.tile(cells, (1, corners)).ravel()
     stiffness = sparse.coo_array((local.ravel(), (rows, columns)), shape=(n, n)).tocsr()
-    mass = np.asarray(np.bincount(t.ravel(), np.repeat(area / 3, 3), minlength=n), dtype=np.float64)
+    share = np.repeat(size / corners, corners)
+    mass = np.asarray(np.bincount(cells.ravel(), share, minlength=n), dtype=np.float64)
     return stiffness, mass
