@@ -87,7 +87,7 @@ MESHES: list[Case] = [
 ]
 
 MODELS: list[Case] = [
-    (lambda: m4dl.Darcy(3, AT), TYPE, "mesh must be a Grid or a TriangleMesh, got int"),
+    (lambda: m4dl.Darcy(3, AT), TYPE, "mesh must be a Grid, a TriangleMesh or a TetrahedronMesh, got int"),
     (lambda: m4dl.Darcy(GRID, [0.5, 0.5]), VALUE, "points must have shape (any, 2), got (2,)"),
     (lambda: m4dl.Darcy(GRID, [[0.5, 0.5], [0.5, 1.5]]), VALUE,
      "points: row 1 (0.5, 1.5) lies outside the domain"),
@@ -183,7 +183,7 @@ PRIORS: list[Case] = [
      "boundary must be one of 'corrected', 'neumann', got 'dirichlet'"),
     (lambda: m4dl.MaternPrior(GRID, mean=Z3), VALUE, "mean must have shape (25,), got (3,)"),
     (lambda: m4dl.MaternPrior(GRID, mean=np.nan), VALUE, "mean must be finite, got nan"),
-    (lambda: m4dl.MaternPrior((4, 4)), TYPE, "mesh must be a Grid or a TriangleMesh, got tuple"),
+    (lambda: m4dl.MaternPrior((4, 4)), TYPE, "mesh must be a Grid, a TriangleMesh or a TetrahedronMesh, got tuple"),
     (lambda: m4dl.MaternPrior(m4dl.Grid((1, 1)), at="interior"), VALUE,
      "mesh must have nodes in its interior, got Grid((1, 1))"),
     (lambda: m4dl.SeriesPrior(GRID, modes=10, alpha=2.0), VALUE,

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from catalogue import MODELS
 from posteriors import posterior_of
 from problems import Array, Bent, DenseAffine
-from rows import DISK, ModelRow, triangles
+from rows import DISK, ModelRow, simplices
 
 GRID = m4dl.Grid((6, 4), ((0.0, 1.0), (-0.5, 1.0)))
 POINTS = np.array([[0.3, 0.2], [0.71, -0.33], [0.5, 0.9]])
@@ -43,7 +43,7 @@ def test_interface(row: ModelRow) -> None:
         assert model.domain.size_of(model.at) == size
 
 
-@pytest.mark.parametrize("mesh", [GRID, triangles(DISK)], ids=["grid", "triangles"])
+@pytest.mark.parametrize("mesh", [GRID, simplices(DISK)], ids=["grid", "triangles"])
 def test_nodal_data_in_three_ways(mesh: m4dl.Grid | m4dl.TriangleMesh) -> None:
     """A number, values at the nodes, a function of the coordinates."""
     x = mesh.coordinates("nodes")
@@ -86,7 +86,7 @@ def test_observations_at_nodes_and_on_the_boundary() -> None:
     np.testing.assert_allclose(
         m4dl.Schrodinger(GRID, [middle], g)(theta), [0.5 * (u[7] + u[12])], rtol=1e-13
     )
-    mesh = triangles(DISK)
+    mesh = simplices(DISK)
     theta = np.random.default_rng(2).standard_normal(len(mesh.points))
     u = m4dl.Schrodinger(mesh, mesh.points, g)(theta)
     np.testing.assert_allclose(u[mesh.boundary], g(mesh.points[mesh.boundary]), rtol=1e-13)
@@ -126,7 +126,7 @@ def test_layout_of_fields() -> None:
 
 
 def test_orientation_and_order_of_triangles() -> None:
-    mesh = triangles(DISK)
+    mesh = simplices(DISK)
     turned = DISK.cells.copy()
     turned[::2] = turned[::2, ::-1]
     other = m4dl.TriangleMesh(DISK.points, turned[::-1])

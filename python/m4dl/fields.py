@@ -49,9 +49,10 @@ def stiffness_and_mass(mesh: Mesh, at: str) -> tuple[Any, Array]:
 def _linear_elements(mesh: SimplexMesh) -> tuple[Any, Array]:
     cells, size, g = mesh.cells, mesh.cell_measures, mesh.gradients()
     n, corners = len(mesh.points), mesh.dim + 1
-    local = np.einsum("t,tpd,tqd->tpq", size, g, g)
+    local = size[:, None, None] * (g @ g.transpose(0, 2, 1))
     rows, columns = np.repeat(cells, corners, axis=1).ravel(), np.tile(cells, (1, corners)).ravel()
     stiffness = sparse.coo_array((local.ravel(), (rows, columns)), shape=(n, n)).tocsr()
+    stiffness.eliminate_zeros()  # of right angles
     share = np.repeat(size / corners, corners)
     mass = np.asarray(np.bincount(cells.ravel(), share, minlength=n), dtype=np.float64)
     return stiffness, mass
