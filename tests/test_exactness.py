@@ -124,15 +124,16 @@ def test_feynman_kac(seed: Callable[[int], int]) -> None:
         assert abs(value - fields[1][k]) < 5.0 * error + remaining[k]
 
 
-@pytest.mark.parametrize("name", ["square", "disk"])
+@pytest.mark.parametrize("name", ["square", "disk", "tetrahedra"])
 def test_maximum_principle(name: str) -> None:
     """0 < u <= max g for every potential f >= 0, however rough."""
     if name == "square":
-        mesh: m4dl.Grid | m4dl.TriangleMesh = m4dl.Grid((12, 12))
-        points = mesh.coordinates("nodes")
-    else:
+        mesh: m4dl.Grid | m4dl.TriangleMesh | m4dl.TetrahedronMesh = m4dl.Grid((12, 12))
+    elif name == "disk":
         mesh = simplices(o.disk_triangulation(8))
-        points = mesh.points
+    else:  # without obtuse angles between faces
+        mesh = m4dl.TetrahedronMesh.box((5, 6, 4))
+    points = mesh.coordinates("nodes")
     model = m4dl.Schrodinger(mesh, points, lambda x: 1.5 + 0.5 * np.cos(4.0 * x[:, 0]))
     u = model(4.0 * np.random.default_rng(5).standard_normal((24, model.parameters)))
     assert (u > 0.0).all()

@@ -27,6 +27,7 @@ def warp(points: np.ndarray) -> np.ndarray:
 POINTS = np.random.default_rng(1).uniform(0.05, 0.95, (7, 3))
 BOX2, BOX3 = o.Box((6, 5), ((0.0, 1.0), (-0.5, 1.0))), o.Box((4, 3, 5))
 MESH = o.square_triangulation(5, warp)
+CUBE = o.cube_triangulation(3)
 WALL = 1.0 + MESH.points[:, 0] + 0.5 * MESH.points[:, 1] ** 2
 SOFTPLUS = o.LINKS["softplus"]
 MODELS: dict[str, Callable[[], o.Elliptic]] = {
@@ -41,6 +42,8 @@ MODELS: dict[str, Callable[[], o.Elliptic]] = {
     "darcy 3d cells": lambda: o.DarcyGrid(BOX3, POINTS, 1.0, 0.5),
     "darcy triangles cells": lambda: o.DarcyP1(MESH, POINTS[:, :2], WALL, WALL, at="cells"),
     "darcy triangles nodes": lambda: o.DarcyP1(MESH, POINTS[:, :2], 2.0),
+    "schrodinger tetrahedra": lambda: o.SchrodingerP1(CUBE, POINTS, 1.3),
+    "darcy tetrahedra": lambda: o.DarcyP1(CUBE, POINTS, 2.0, at="cells"),
 }
 
 
@@ -182,7 +185,7 @@ def test_exact_solutions() -> None:
     np.testing.assert_allclose(flow, o.darcy_interval(x, lambda t: 1.0 + t, -1.0), atol=2e-5)
 
     mesh = o.disk_triangulation(24, 1.5)
-    assert mesh.areas.sum() == pytest.approx(np.pi * 1.5**2, rel=3e-3)
+    assert mesh.measures.sum() == pytest.approx(np.pi * 1.5**2, rel=3e-3)
     r = np.hypot(*mesh.points.T)
     np.testing.assert_allclose(np.sort(r[mesh.boundary]), 1.5)
     assert mesh.boundary.sum() == 6 * 24

@@ -62,9 +62,7 @@ class SimplexMesh:
         bound = np.linalg.norm(edges, axis=2).prod(axis=1)
         flat = np.flatnonzero(np.abs(np.linalg.det(edges)) <= 1e-14 * bound)
         if flat.size:
-            raise ValueError(
-                f"cells must not be degenerate, got cell {flat[0]} of {self._size} 0"
-            )
+            raise ValueError(f"cells must not be degenerate, got cell {flat[0]} of {self._size} 0")
         unused = np.flatnonzero(np.bincount(self.cells.ravel(), minlength=count) == 0)
         if unused.size:
             raise ValueError(f"every point must belong to a cell, point {unused[0]} does not")
@@ -204,7 +202,7 @@ class TetrahedronMesh(SimplexMesh):
         return self.cell_measures
 
 
-Mesh = Grid | TriangleMesh | TetrahedronMesh
+Mesh = Grid | SimplexMesh
 
 
 def check_mesh(name: str, value: Any) -> Mesh:

@@ -1,4 +1,4 @@
-"""Grids, triangles and tetrahedra: coordinates, boundary, interpolation at points, element matrices."""
+"""Grids and triangulations: coordinates, boundary, interpolation at points, element matrices."""
 
 from __future__ import annotations
 
