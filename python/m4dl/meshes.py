@@ -71,8 +71,11 @@ class SimplexMesh:
 
     @classmethod
     def _kuhn(cls, cells: Sequence[int], extent: Sequence[Sequence[float]] | None) -> Self:
-        """Cut every cell of a grid into d! simplices, the paths from its lowest corner to its
-        highest one that step along each axis once (Kuhn 1960); neighbours match."""
+        """Cut every cell of a grid into d! simplices (Kuhn, IBM J. Res. Dev. 4, 1960).
+
+        They are the paths from its lowest to its highest corner that step along each axis once;
+        neighbouring cells match.
+        """
         grid = Grid(cells, extent)
         if grid.dim != cls.dim:
             raise ValueError(f"cells must have {cls.dim} entries, got {cells!r}")

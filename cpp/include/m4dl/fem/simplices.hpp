@@ -51,7 +51,7 @@ public:
     std::vector<Weights> interpolate(const Matrix& at) const {
         constexpr double slack = 1e-10;  // a point on a face belongs to either side
         std::vector<Weights> out(static_cast<std::size_t>(at.rows()));
-        const Points x = at;
+        const Points x = at;  // with its number of columns known
         const PointBins<D> bins(x);
         for (const Cell& cell : cells_) {
             typename PointBins<D>::Point low = points_.row(cell[0]), high = low;
