@@ -11,11 +11,12 @@ import m4dl
 import numpy as np
 import oracles as o
 import scipy.sparse as sp
-from prior_rows import matern, matern_triangles, series, series_triangles
+from prior_rows import matern, matern_simplices, series, series_simplices
 from problems import Bent, DenseAffine, Linear
 from rows import (
     BOX2,
     BOX3,
+    CUBE,
     DISK,
     TILTED,
     KernelRow,
@@ -24,10 +25,10 @@ from rows import (
     affine_five_point,
     affine_mixed,
     darcy,
-    darcy_triangles,
+    darcy_simplices,
     schrodinger,
-    schrodinger_triangles,
-    triangles,
+    schrodinger_simplices,
+    simplices,
 )
 
 MATRIX = np.random.default_rng(2).standard_normal((4, 5))
@@ -41,7 +42,8 @@ MODELS = [
     schrodinger(BOX2, "nodes", "softplus"),
     schrodinger(BOX2, "interior", "exp", 0.3),
     schrodinger(BOX3, "nodes", sizes=(4, 8, 12)),
-    schrodinger_triangles(),
+    schrodinger_simplices(DISK),
+    schrodinger_simplices(CUBE, sizes=(4, 8, 12)),
     darcy(o.Box((9,)), "cells"),
     darcy(o.Box((9,), ((-1.0, 0.5),)), "nodes", "softplus", 0.2),
     darcy(o.Box((8,)), (4,)),
@@ -52,8 +54,10 @@ MODELS = [
     darcy(BOX3, "cells", sizes=(4, 8, 12)),
     darcy(BOX3, "nodes", sizes=(4, 8, 12)),
     darcy(o.Box((4, 2, 6)), (2, 2, 3), sizes=(4, 8, 16)),
-    darcy_triangles("cells"),
-    darcy_triangles("nodes"),
+    darcy_simplices(DISK, "cells"),
+    darcy_simplices(DISK, "nodes"),
+    darcy_simplices(CUBE, "cells", sizes=(4, 8, 12)),
+    darcy_simplices(CUBE, "nodes", sizes=(4, 8, 12)),
     affine_five_point(),
     affine_mixed(),
     ModelRow("affine dense", lambda: DenseAffine().model(), DenseAffine),
@@ -90,13 +94,16 @@ PRIORS = [
     matern(BOX3, "nodes", 0.5),
     matern(BOX3, "cells", 1.5),
     matern(BOX3, "interior", 1.2, boundary="neumann"),
-    matern_triangles(DISK, 1, "corrected"),
-    matern_triangles(DISK, 2, "neumann"),
+    matern_simplices(DISK, 1, "corrected"),
+    matern_simplices(DISK, 2, "neumann"),
+    matern_simplices(CUBE, 0.5, "corrected"),
+    matern_simplices(CUBE, 1.5, "neumann"),
     series(o.Box((9,)), "nodes", [(1,), (2,), (3,), (4,)], 1.0, 1.3),
     series(BOX2, "interior", [(1, 1), (1, 2), (2, 1), (1, 3), (2, 2)], 2.0, None, mean=1.0),
     series(BOX2, "cells", [(1, 1), (1, 2)], 1.5, 0.4),
     series(BOX3, "nodes", [(1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1)], 2.5, 1.0),
-    series_triangles(DISK, 6),
+    series_simplices(DISK, 6),
+    series_simplices(CUBE, 5),
     PriorRow(
         "gaussian dense",
         lambda: m4dl.GaussianPrior([1.0, -2.0, 0.5], COVARIANCE),
@@ -127,7 +134,7 @@ PRIORS = [
         lambda: m4dl.SparsePrior(
             sp.diags_array(np.arange(1.0, 38.0)),
             coordinates=DISK.points,
-            domain=triangles(DISK),
+            domain=simplices(DISK),
             at="nodes",
         ),
         lambda: np.diag(np.arange(1.0, 38.0) ** -2.0),

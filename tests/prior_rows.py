@@ -9,7 +9,7 @@ import numpy as np
 import oracles as o
 import scipy.linalg
 from problems import Array
-from rows import PriorRow, grid, triangles
+from rows import PriorRow, grid, simplices, simplices_name
 
 
 def matern(
@@ -28,13 +28,13 @@ def matern(
     )
 
 
-def matern_triangles(mesh: o.Triangulation, smoothness: int, boundary: str) -> PriorRow:
+def matern_simplices(mesh: o.Triangulation, smoothness: float, boundary: str) -> PriorRow:
     std, length = 0.8, 0.5
 
     def covariance() -> Array:
         """Inverse of K (M^{-1} K)^{alpha-1} / tau^2, as on grids."""
         mass, stiffness = _p1_matrices(mesh)
-        kappa, tau, alpha = o.priors.scale(2, std, length, smoothness)
+        kappa, tau, alpha = o.priors.scale(mesh.dim, std, length, smoothness)
         operator = kappa**2 * np.diag(mass) + stiffness
         inverse = np.linalg.inv(operator)
         out = inverse
@@ -46,9 +46,9 @@ def matern_triangles(mesh: o.Triangulation, smoothness: int, boundary: str) -> P
         return out
 
     return PriorRow(
-        f"matern triangles nu={smoothness} {boundary}",
+        f"matern {simplices_name(mesh)} nu={smoothness:g} {boundary}",
         lambda: m4dl.MaternPrior(
-            triangles(mesh), std=std, length=length, smoothness=smoothness, boundary=boundary
+            simplices(mesh), std=std, length=length, smoothness=smoothness, boundary=boundary
         ),
         covariance,
     )
@@ -58,8 +58,9 @@ def _p1_matrices(mesh: o.Triangulation) -> tuple[Array, Array]:
     """Lumped mass (P,) and stiffness (P, P)."""
     stiffness = np.zeros((len(mesh.points),) * 2)
     mass = np.zeros(len(mesh.points))
-    for nodes, area, local in zip(mesh.cells, mesh.areas, mesh.element_matrices()[0], strict=True):
-        mass[nodes] += area / 3.0
+    stiff = mesh.element_matrices()[0]
+    for nodes, measure, local in zip(mesh.cells, mesh.measures, stiff, strict=True):
+        mass[nodes] += measure / len(nodes)
         stiffness[np.ix_(nodes, nodes)] += local
     return mass, stiffness
 
@@ -97,7 +98,7 @@ def series(
     )
 
 
-def series_triangles(mesh: o.Triangulation, modes: int) -> PriorRow:
+def series_simplices(mesh: o.Triangulation, modes: int) -> PriorRow:
     """The number of modes may not cut an eigenspace in two."""
 
     def covariance() -> Array:
@@ -106,10 +107,10 @@ def series_triangles(mesh: o.Triangulation, modes: int) -> PriorRow:
         values, vectors = scipy.linalg.eigh(stiffness[np.ix_(free, free)], np.diag(mass[free]))
         basis = np.zeros((len(mass), modes))
         basis[free] = vectors[:, :modes]
-        return _series_covariance(basis, values[:modes], 2.0, 1.5, float(mesh.areas.sum()))
+        return _series_covariance(basis, values[:modes], 2.0, 1.5, float(mesh.measures.sum()))
 
     return PriorRow(
-        "series triangles",
-        lambda: m4dl.SeriesPrior(triangles(mesh), modes=modes, alpha=2.0, std=1.5),
+        f"series {simplices_name(mesh)}",
+        lambda: m4dl.SeriesPrior(simplices(mesh), modes=modes, alpha=2.0, std=1.5),
         covariance,
     )

@@ -90,10 +90,12 @@ DISK = o.disk_triangulation(3, 1.2)
 
 
 def warp(points: Array) -> Array:
-    """A smooth map of the unit square onto itself, so that no two triangles are alike."""
-    x, y = points.T
-    bump = 0.06 * np.sin(np.pi * x) * np.sin(np.pi * y)
-    return np.stack([x + bump, y - 0.7 * bump], axis=1)
+    """A smooth map of the unit square or cube onto itself, so that no two cells are alike."""
+    bump = 0.06 * np.prod(np.sin(np.pi * points), axis=1, keepdims=True)
+    return points + bump * np.array([1.0, -0.7, 0.5])[: points.shape[1]]
+
+
+CUBE = o.cube_triangulation(3, warp)
 
 
 def link(kind: str, floor: float = 0.0) -> o.Link:
@@ -117,8 +119,23 @@ def grid(box: o.Box) -> m4dl.Grid:
     return m4dl.Grid(box.cells, box.extent)
 
 
-def triangles(mesh: o.Triangulation) -> m4dl.TriangleMesh:
-    return m4dl.TriangleMesh(mesh.points, mesh.cells)
+def simplices(mesh: o.Triangulation) -> m4dl.TriangleMesh | m4dl.TetrahedronMesh:
+    kind = m4dl.TriangleMesh if mesh.dim == 2 else m4dl.TetrahedronMesh
+    return kind(mesh.points, mesh.cells)
+
+
+def simplices_name(mesh: o.Triangulation) -> str:
+    return "triangles" if mesh.dim == 2 else "tetrahedra"
+
+
+def in_simplices(mesh: o.Triangulation) -> Array:
+    """Points of the disk or of the cube."""
+    return 0.8 * POINTS[:, :2] - 0.3 if mesh.dim == 2 else POINTS
+
+
+def refined_simplices(dim: int, n: int) -> o.Triangulation:
+    """Warped cells of size 1/n of the unit square or cube."""
+    return (o.square_triangulation if dim == 2 else o.cube_triangulation)(n, warp)
 
 
 def in_box(box: o.Box, count: int = 6) -> Array:
@@ -164,21 +181,22 @@ def schrodinger(
     return ModelRow(name, build, oracle, refined=refined, **changes)
 
 
-def schrodinger_triangles() -> ModelRow:
-    points = 0.8 * POINTS[:, :2] - 0.3
+def schrodinger_simplices(mesh: o.Triangulation, **changes: Any) -> ModelRow:
+    dim, points = mesh.dim, in_simplices(mesh)
 
     def refined(n: int) -> float:
-        u, f = o.manufactured_schrodinger(2)
-        mesh = o.square_triangulation(n, warp)
-        x = warp(coarse_nodes(2))
-        model = m4dl.Schrodinger(triangles(mesh), x, u)
-        return float(np.abs(model(np.log(f(mesh.points))) - u(x)).max())
+        u, f = o.manufactured_schrodinger(dim)
+        fine = refined_simplices(dim, n)
+        x = warp(coarse_nodes(dim))
+        model = m4dl.Schrodinger(simplices(fine), x, u)
+        return float(np.abs(model(np.log(f(fine.points))) - u(x)).max())
 
     return ModelRow(
-        "schrodinger triangles",
-        lambda: m4dl.Schrodinger(triangles(DISK), points, wall),
-        lambda: o.SchrodingerTriangles(DISK, points, wall(DISK.points)),
+        f"schrodinger {simplices_name(mesh)}",
+        lambda: m4dl.Schrodinger(simplices(mesh), points, wall),
+        lambda: o.SchrodingerP1(mesh, points, wall(mesh.points)),
         refined=refined,
+        **changes,
     )
 
 
@@ -216,22 +234,22 @@ def darcy(
     return ModelRow(name, build, oracle, refined=refined, **changes)
 
 
-def darcy_triangles(at: str) -> ModelRow:
-    points = 0.8 * POINTS[:, :2] - 0.3
+def darcy_simplices(mesh: o.Triangulation, at: str, **changes: Any) -> ModelRow:
+    dim, points, g = mesh.dim, in_simplices(mesh), wall(mesh.points)
 
     def refined(n: int) -> float:
-        u, log_f, s = o.manufactured_darcy(2)
-        mesh = o.square_triangulation(n, warp)
-        x = warp(coarse_nodes(2))
-        model = m4dl.Darcy(triangles(mesh), x, s, at=at)
-        theta = log_f(triangles(mesh).coordinates(at))
-        return float(np.abs(model(theta) - u(x)).max())
+        u, log_f, s = o.manufactured_darcy(dim)
+        fine = simplices(refined_simplices(dim, n))
+        x = warp(coarse_nodes(dim))
+        model = m4dl.Darcy(fine, x, s, at=at)
+        return float(np.abs(model(log_f(fine.coordinates(at))) - u(x)).max())
 
     return ModelRow(
-        f"darcy triangles {at}",
-        lambda: m4dl.Darcy(triangles(DISK), points, wall, boundary=wall, at=at),
-        lambda: o.DarcyTriangles(DISK, points, wall(DISK.points), wall(DISK.points), at),
+        f"darcy {simplices_name(mesh)} {at}",
+        lambda: m4dl.Darcy(simplices(mesh), points, wall, boundary=wall, at=at),
+        lambda: o.DarcyP1(mesh, points, g, g, at),
         refined=refined,
+        **changes,
     )
 
 
@@ -284,7 +302,7 @@ def affine_mixed() -> ModelRow:
 
     def oracle() -> Oracle:
         mesh = o.square_triangulation(3)
-        out = o.DarcyTriangles(mesh, POINTS[:4, :2], source(mesh.points), at="cells")
+        out = o.DarcyP1(mesh, POINTS[:4, :2], source(mesh.points), at="cells")
         out.fixed = mesh.points[:, 0] == 0.0
         return out
 

@@ -9,7 +9,7 @@ import numpy as np
 import oracles as o
 import pytest
 from catalogue import MODELS
-from rows import ModelRow, triangles
+from rows import ModelRow, simplices
 
 
 @pytest.mark.parametrize("row", MODELS, ids=str)
@@ -59,7 +59,7 @@ def test_schrodinger_on_an_interval(f: float) -> None:
 
 def test_schrodinger_on_a_disk() -> None:
     """u = I_0(sqrt(2f) r) / I_0(sqrt(2f) R)."""
-    model = m4dl.Schrodinger(triangles(DISK), INNER, 1.0, link="identity")
+    model = m4dl.Schrodinger(simplices(DISK), INNER, 1.0, link="identity")
     u = model(np.full(len(DISK.points), 2.0))
     # Nodes err by no more than P1 interpolation does: h^2 |D^2 u|/8, h = R/24, |D^2 u| <= 2 f = 4.
     atol = 4.0 * (1.5 / 24) ** 2 / 8.0
@@ -88,7 +88,7 @@ def test_darcy_on_a_disk(at: str) -> None:
     """div(f grad u) = s: u = (r^2 - R^2) s/(4 f) for constant f, and for f = 1 + r^2, s = 4:
     u' = 2 r/(1 + r^2), u = log((1 + r^2)/(1 + R^2)).
     """
-    mesh = triangles(DISK)
+    mesh = simplices(DISK)
     model = m4dl.Darcy(mesh, INNER, -4.0, at=at)
     u = model(np.full(model.parameters, np.log(2.0)))
     # As above with |D^2 u| <= 2, and the error of f, of the same order, on top.
@@ -124,15 +124,16 @@ def test_feynman_kac(seed: Callable[[int], int]) -> None:
         assert abs(value - fields[1][k]) < 5.0 * error + remaining[k]
 
 
-@pytest.mark.parametrize("name", ["square", "disk"])
+@pytest.mark.parametrize("name", ["square", "disk", "tetrahedra"])
 def test_maximum_principle(name: str) -> None:
     """0 < u <= max g for every potential f >= 0, however rough."""
     if name == "square":
-        mesh: m4dl.Grid | m4dl.TriangleMesh = m4dl.Grid((12, 12))
-        points = mesh.coordinates("nodes")
-    else:
-        mesh = triangles(o.disk_triangulation(8))
-        points = mesh.points
+        mesh: m4dl.Grid | m4dl.TriangleMesh | m4dl.TetrahedronMesh = m4dl.Grid((12, 12))
+    elif name == "disk":
+        mesh = simplices(o.disk_triangulation(8))
+    else:  # without obtuse angles between faces
+        mesh = m4dl.TetrahedronMesh.box((5, 6, 4))
+    points = mesh.coordinates("nodes")
     model = m4dl.Schrodinger(mesh, points, lambda x: 1.5 + 0.5 * np.cos(4.0 * x[:, 0]))
     u = model(4.0 * np.random.default_rng(5).standard_normal((24, model.parameters)))
     assert (u > 0.0).all()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import m4dl
 import numpy as np
+import oracles as o
 import pytest
 import scipy.sparse as sp
 from catalogue import MODELS
 from posteriors import posterior_of
 from problems import Array, Bent, DenseAffine
-from rows import DISK, ModelRow, triangles
+from rows import CUBE, DISK, ModelRow, in_simplices, simplices
 
 GRID = m4dl.Grid((6, 4), ((0.0, 1.0), (-0.5, 1.0)))
 POINTS = np.array([[0.3, 0.2], [0.71, -0.33], [0.5, 0.9]])
@@ -43,7 +44,7 @@ def test_interface(row: ModelRow) -> None:
         assert model.domain.size_of(model.at) == size
 
 
-@pytest.mark.parametrize("mesh", [GRID, triangles(DISK)], ids=["grid", "triangles"])
+@pytest.mark.parametrize("mesh", [GRID, simplices(DISK), simplices(CUBE)], ids=repr)
 def test_nodal_data_in_three_ways(mesh: m4dl.Grid | m4dl.TriangleMesh) -> None:
     """A number, values at the nodes, a function of the coordinates."""
     x = mesh.coordinates("nodes")
@@ -57,7 +58,7 @@ def test_nodal_data_in_three_ways(mesh: m4dl.Grid | m4dl.TriangleMesh) -> None:
         for other in models[1:]:
             np.testing.assert_array_equal(other(theta), first)
 
-    points = POINTS * 0.8
+    points = POINTS * 0.8 if mesh.dim == 2 else [[0.4, 0.5, 0.6]]
     same(
         m4dl.Schrodinger(mesh, points, 2.0),
         m4dl.Schrodinger(mesh, points, np.full(len(x), 2.0)),
@@ -86,7 +87,7 @@ def test_observations_at_nodes_and_on_the_boundary() -> None:
     np.testing.assert_allclose(
         m4dl.Schrodinger(GRID, [middle], g)(theta), [0.5 * (u[7] + u[12])], rtol=1e-13
     )
-    mesh = triangles(DISK)
+    mesh = simplices(DISK)
     theta = np.random.default_rng(2).standard_normal(len(mesh.points))
     u = m4dl.Schrodinger(mesh, mesh.points, g)(theta)
     np.testing.assert_allclose(u[mesh.boundary], g(mesh.points[mesh.boundary]), rtol=1e-13)
@@ -125,15 +126,16 @@ def test_layout_of_fields() -> None:
     )
 
 
-def test_orientation_and_order_of_triangles() -> None:
-    mesh = triangles(DISK)
-    turned = DISK.cells.copy()
-    turned[::2] = turned[::2, ::-1]
-    other = m4dl.TriangleMesh(DISK.points, turned[::-1])
+@pytest.mark.parametrize("plain", [DISK, CUBE], ids=["triangles", "tetrahedra"])
+def test_orientation_and_order_of_simplices(plain: o.Triangulation) -> None:
+    mesh, points = simplices(plain), in_simplices(plain)
+    turned = plain.cells.copy()
+    turned[::2, :2] = turned[::2, 1::-1]
+    other = simplices(o.Triangulation(plain.points, turned[::-1]))
     theta = np.random.default_rng(5).standard_normal(len(mesh.points))
     for build in (m4dl.Schrodinger, m4dl.Darcy):
-        expected = build(mesh, POINTS * 0.8)(theta)
-        np.testing.assert_allclose(build(other, POINTS * 0.8)(theta), expected, rtol=1e-12)
+        expected = build(mesh, points)(theta)
+        np.testing.assert_allclose(build(other, points)(theta), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("build", [m4dl.Schrodinger, m4dl.Darcy])

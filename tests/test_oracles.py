@@ -27,6 +27,7 @@ def warp(points: np.ndarray) -> np.ndarray:
 POINTS = np.random.default_rng(1).uniform(0.05, 0.95, (7, 3))
 BOX2, BOX3 = o.Box((6, 5), ((0.0, 1.0), (-0.5, 1.0))), o.Box((4, 3, 5))
 MESH = o.square_triangulation(5, warp)
+CUBE = o.cube_triangulation(3)
 WALL = 1.0 + MESH.points[:, 0] + 0.5 * MESH.points[:, 1] ** 2
 SOFTPLUS = o.LINKS["softplus"]
 MODELS: dict[str, Callable[[], o.Elliptic]] = {
@@ -34,13 +35,15 @@ MODELS: dict[str, Callable[[], o.Elliptic]] = {
     "schrodinger 2d": lambda: o.SchrodingerGrid(BOX2, POINTS[:, :2], 1.3, link=SOFTPLUS),
     "schrodinger 2d interior": lambda: o.SchrodingerGrid(BOX2, POINTS[:, :2], at="interior"),
     "schrodinger 3d": lambda: o.SchrodingerGrid(BOX3, POINTS),
-    "schrodinger triangles": lambda: o.SchrodingerTriangles(MESH, POINTS[:, :2], WALL),
+    "schrodinger triangles": lambda: o.SchrodingerP1(MESH, POINTS[:, :2], WALL),
     "darcy 1d cells": lambda: o.DarcyGrid(o.Box((9,)), POINTS[:, :1]),
     "darcy 2d nodes": lambda: o.DarcyGrid(BOX2, POINTS[:, :2], 3.0, at="nodes", link=SOFTPLUS),
     "darcy 2d blocks": lambda: o.DarcyGrid(o.Box((6, 4)), POINTS[:, :2], 3.0, at=(3, 2)),
     "darcy 3d cells": lambda: o.DarcyGrid(BOX3, POINTS, 1.0, 0.5),
-    "darcy triangles cells": lambda: o.DarcyTriangles(MESH, POINTS[:, :2], WALL, WALL, at="cells"),
-    "darcy triangles nodes": lambda: o.DarcyTriangles(MESH, POINTS[:, :2], 2.0),
+    "darcy triangles cells": lambda: o.DarcyP1(MESH, POINTS[:, :2], WALL, WALL, at="cells"),
+    "darcy triangles nodes": lambda: o.DarcyP1(MESH, POINTS[:, :2], 2.0),
+    "schrodinger tetrahedra": lambda: o.SchrodingerP1(CUBE, POINTS, 1.3),
+    "darcy tetrahedra": lambda: o.DarcyP1(CUBE, POINTS, 2.0, at="cells"),
 }
 
 
@@ -163,10 +166,10 @@ def test_triangle_convergence() -> None:
     for n in (8, 16, 32):
         mesh = o.square_triangulation(n, warp)
         x = mesh.points
-        model = o.SchrodingerTriangles(mesh, [[0.5, 0.5]], u(x))
+        model = o.SchrodingerP1(mesh, [[0.5, 0.5]], u(x))
         errors["schrodinger"].append(np.abs(model.state(np.log(f(x))) - u(x)).max())
         for at, where in (("cells", x[mesh.cells].mean(axis=1)), ("nodes", x)):
-            darcy = o.DarcyTriangles(mesh, [[0.5, 0.5]], source(x), at=at)
+            darcy = o.DarcyP1(mesh, [[0.5, 0.5]], source(x), at=at)
             errors[at].append(np.abs(darcy.state(theta(where)) - v(x)).max())
     for name, error in errors.items():
         assert order(error) == pytest.approx(2.0, abs=0.25), (name, error)
@@ -182,15 +185,15 @@ def test_exact_solutions() -> None:
     np.testing.assert_allclose(flow, o.darcy_interval(x, lambda t: 1.0 + t, -1.0), atol=2e-5)
 
     mesh = o.disk_triangulation(24, 1.5)
-    assert mesh.areas.sum() == pytest.approx(np.pi * 1.5**2, rel=3e-3)
+    assert mesh.measures.sum() == pytest.approx(np.pi * 1.5**2, rel=3e-3)
     r = np.hypot(*mesh.points.T)
     np.testing.assert_allclose(np.sort(r[mesh.boundary]), 1.5)
     assert mesh.boundary.sum() == 6 * 24
-    disk = o.SchrodingerTriangles(mesh, [[0.0, 0.0]]).state(np.full(len(r), np.log(2.0)))
+    disk = o.SchrodingerP1(mesh, [[0.0, 0.0]]).state(np.full(len(r), np.log(2.0)))
     np.testing.assert_allclose(disk, o.schrodinger_disk(r, 2.0, 1.5), atol=2e-3)
-    constant = o.DarcyTriangles(mesh, [[0.0, 0.0]], -4.0).state(np.full(len(r), np.log(2.0)))
+    constant = o.DarcyP1(mesh, [[0.0, 0.0]], -4.0).state(np.full(len(r), np.log(2.0)))
     np.testing.assert_allclose(constant, o.darcy_disk(r, 2.0, 4.0, 1.5), atol=2e-3)
-    radial = o.DarcyTriangles(mesh, [[0.0, 0.0]], -4.0).state(np.log(1.0 + r**2))
+    radial = o.DarcyP1(mesh, [[0.0, 0.0]], -4.0).state(np.log(1.0 + r**2))
     exact = o.darcy_disk_radial(r, lambda t: 1.0 + t**2, lambda t: 4.0, 1.5)
     np.testing.assert_allclose(radial, exact, atol=2e-3)
     np.testing.assert_allclose(exact, np.log((1 + r**2) / (1 + 1.5**2)), atol=1e-9)

@@ -18,6 +18,7 @@ MESH = m4dl.TriangleMesh(
     np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0.4, 0.5]], dtype=float),
     np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]),
 )
+BRICK = m4dl.TetrahedronMesh.box((2, 4, 3), ((0, 2), (-1, 1), (0, 3)))
 
 
 def about(chains, domain, at, **changes):
@@ -110,6 +111,56 @@ def test_a_mesh_is_shaded_by_its_values(at, size):
     np.testing.assert_array_equal(shaded.get_array(), theta)
     assert shaded.get_clim() == (-3, 3)
     assert render(ax.figure) > 1000
+
+
+def linear(x):
+    return 1 + x @ [1.0, -2.0, 3.0]
+
+
+@pytest.mark.parametrize("level", [-1.0, -0.5, 0.0, 0.2, 1.0])
+def test_a_plane_cuts_tetrahedra(level):
+    """A linear field is itself on the section, which is the whole rectangle."""
+    theta = linear(BRICK.points)
+    ax = plot.field(theta, BRICK, "nodes", plane=("y", level))
+    (shaded,) = ax.collections
+    triangles = shaded._triangulation  # of tripcolor
+    corners = np.stack([triangles.x, np.full_like(triangles.x, level), triangles.y], axis=1)
+    np.testing.assert_allclose(shaded.get_array(), linear(corners), rtol=1e-13)
+    a, b, c = np.moveaxis(corners[triangles.triangles][..., [0, 2]], 1, 0)
+    area = np.abs(np.linalg.det(np.stack([b - a, c - a], axis=1))).sum() / 2
+    assert area == pytest.approx(2 * 3, rel=1e-13)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "z")
+    assert render(ax.figure) > 1000
+
+
+def test_a_plane_cuts_cells():
+    """Each triangle of the section has the value of its cell, here its height."""
+    heights = np.floor(BRICK.coordinates("cells")[:, 2])  # cells are 1 high
+    shaded = plot.field(heights, BRICK, "cells", plane=("z", 1.5)).collections[0]
+    np.testing.assert_array_equal(np.unique(shaded.get_array()), [1.0])
+
+
+@pytest.mark.parametrize(
+    ("at", "tolerance"), [("nodes", 1e-13), ("interior", 1e-13), ("cells", 0.6)]
+)
+def test_a_plane_cuts_a_grid(at, tolerance):
+    grid = m4dl.Grid((4, 6, 5), ((0, 2), (-1, 1), (0, 3)))
+    theta = linear(grid.coordinates(at))
+    ax = plot.field(theta, grid, at, plane=("x", 1.1))
+    flat = m4dl.Grid((6, 5), grid.extent[1:])
+    y, z = flat.coordinates(at).T
+    expected = linear(np.stack([np.full_like(y, 1.1), y, z], axis=1))
+    drawn = ax.images[0].get_array().T.ravel()
+    np.testing.assert_allclose(drawn, expected, rtol=0, atol=tolerance)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("y", "z")
+
+
+def test_posterior_fields_on_a_plane():
+    draws = run(BRICK, "nodes", len(BRICK.points))
+    figure = plot.fields(draws, np.arange(len(BRICK.points)), plane=("z", 1.0))
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles == ["truth", "posterior mean", "posterior standard deviation"]
+    assert render(figure) > 1000
 
 
 def test_a_field_may_be_drawn_on_axes_of_ones_own():
@@ -245,7 +296,33 @@ def test_the_gaussian_of_a_theorem_may_be_given():
         (lambda: plot.field(np.full(18, np.nan), GRID, "cells"), "theta must be finite, got nan"),
         (
             lambda: plot.field(np.ones(8), m4dl.Grid((2, 2, 2)), "cells"),
-            "theta lives in 3 dimensions, at most 2 can be drawn: draw a slice",
+            "theta lives in 3 dimensions, at most 2 can be drawn: pass plane=",
+        ),
+        (
+            lambda: plot.fields(run(BRICK, "cells", len(BRICK.cells))),
+            "the posterior mean lives in 3 dimensions, at most 2 can be drawn: pass plane=",
+        ),
+        (
+            lambda: plot.field(np.ones(18), GRID, "cells", plane=("z", 0.5)),
+            "plane cuts fields in 3 dimensions, theta lives in 2",
+        ),
+        (
+            lambda: plot.field(np.ones(len(BRICK.points)), BRICK, "nodes", plane=("w", 0.5)),
+            r"plane\[0\] must be one of 'x', 'y', 'z', got 'w'",
+        ),
+        (
+            lambda: plot.field(np.ones(len(BRICK.points)), BRICK, "nodes", plane=0.5),
+            r"plane must be \(axis, coordinate\), got 0.5",
+        ),
+        (
+            lambda: plot.field(np.ones(len(BRICK.points)), BRICK, "nodes", plane=("x", 2.5)),
+            "plane must have x between 0 and 2, got 2.5",
+        ),
+        (
+            lambda: plot.fields(
+                run(BRICK, "nodes", len(BRICK.points)), plane=("x", 1.0), points=np.ones((1, 3))
+            ),
+            "points are marked in one and two dimensions",
         ),
         (
             lambda: plot.fields(run(None, None, 3)),

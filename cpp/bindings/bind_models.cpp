@@ -113,6 +113,42 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
                                 make_options(solver, tolerance));
 }
 
+// A mesh of simplices, and the models on it as overloads of one name.
+template <int D>
+void bind_simplices(py::module_& m, const char* name) {
+    using Mesh = SimplexMesh<D>;
+    py::class_<Mesh>(m, name)
+        .def(py::init([](const Array& points, const Integers& cells) {
+                 require(points.ndim() == 2 && points.shape(1) == D && cells.ndim() == 2 &&
+                             cells.shape(1) == D + 1,
+                         "points must have ", D, " columns and cells ", D + 1);
+                 std::vector<typename Mesh::Cell> nodes(static_cast<std::size_t>(cells.shape(0)));
+                 for (std::size_t k = 0; k < nodes.size(); ++k)
+                     std::copy_n(cells.data() + k * (D + 1), D + 1, nodes[k].begin());
+                 return Mesh(to_matrix(points), std::move(nodes));
+             }),
+             "points"_a, "cells"_a)
+        .def("boundary", &Mesh::boundary);
+    m.def(
+        "schrodinger_simplices",
+        [](const Mesh& mesh, const Array& points, const Array& boundary, const std::string& link,
+           double floor, const std::string& solver, double tolerance) {
+            return make<Schrodinger>(mesh, to_matrix(points), to_vector(boundary),
+                                     make_link(link, floor), make_options(solver, tolerance));
+        },
+        "mesh"_a, "points"_a, "boundary"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
+    m.def(
+        "darcy_simplices",
+        [](const Mesh& mesh, const Array& points, const Array& source, const Array& boundary,
+           bool on_nodes, const std::string& link, double floor,
+           const std::string& solver, double tolerance) {
+            return make<Darcy>(mesh, to_matrix(points), to_vector(source), to_vector(boundary),
+                               on_nodes ? Darcy::on_nodes(mesh) : Darcy::on_cells(mesh),
+                               make_link(link, floor), make_options(solver, tolerance));
+        },
+        "mesh"_a, "points"_a, "source"_a, "boundary"_a, "on_nodes"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
+}
+
 }  // namespace
 
 void bind_models(py::module_& m) {
@@ -120,16 +156,6 @@ void bind_models(py::module_& m) {
         py::init([](const std::vector<Index>& cells, const std::vector<double>& low,
                     const std::vector<double>& high) { return Grid{cells, low, high}; }),
         "cells"_a, "low"_a, "high"_a);
-    py::class_<TriangleMesh>(m, "TriangleMesh")
-        .def(py::init([](const Array& points, const Integers& cells) {
-                 TriangleMesh mesh{to_matrix(points), {}};
-                 for (Index k = 0; k < cells.shape(0); ++k)
-                     mesh.cells.push_back({cells.at(k, 0), cells.at(k, 1), cells.at(k, 2)});
-                 return mesh;
-             }),
-             "points"_a, "cells"_a)
-        .def("boundary", &TriangleMesh::boundary);
-
     py::class_<AnyModel>(m, "Model")
         .def_property_readonly("parameters", &AnyModel::parameters)
         .def_property_readonly("outputs", &AnyModel::outputs)
@@ -158,36 +184,19 @@ void bind_models(py::module_& m) {
         },
         "grid"_a, "points"_a, "boundary"_a, "all_nodes"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
     m.def(
-        "schrodinger_triangles",
-        [](const TriangleMesh& mesh, const Array& points, const Array& boundary,
-           const std::string& link, double floor, const std::string& solver, double tolerance) {
-            return make<Schrodinger>(mesh, to_matrix(points), to_vector(boundary),
-                                     make_link(link, floor), make_options(solver, tolerance));
-        },
-        "mesh"_a, "points"_a, "boundary"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
-    m.def(
         "darcy_grid",
         [](const Grid& grid, const Array& points, const Array& source, const Array& boundary,
-           const std::vector<Index>& blocks, const std::string& link, double floor, const std::string& solver, double tolerance) {
-            const bool nodal = blocks.empty();
-            Index parameters = nodal ? grid.node_count() : 1;
-            for (const Index b : blocks) parameters *= b;
-            return make<Darcy>(grid, to_matrix(points), to_vector(source), to_vector(boundary),
-                               nodal ? Darcy::on_nodes(grid) : Darcy::on_blocks(grid, blocks),
-                               parameters, make_link(link, floor), make_options(solver, tolerance));
+           const std::vector<Index>& blocks, const std::string& link, double floor,
+           const std::string& solver, double tolerance) {
+            return make<Darcy>(
+                grid, to_matrix(points), to_vector(source), to_vector(boundary),
+                blocks.empty() ? Darcy::on_nodes(grid) : Darcy::on_blocks(grid, blocks),
+                make_link(link, floor), make_options(solver, tolerance));
         },
         "grid"_a, "points"_a, "source"_a, "boundary"_a, "blocks"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a,
         "An empty list of blocks: coefficient at the nodes.");
-    m.def(
-        "darcy_triangles",
-        [](const TriangleMesh& mesh, const Array& points, const Array& source,
-           const Array& boundary, bool on_nodes, const std::string& link, double floor, const std::string& solver, double tolerance) {
-            return make<Darcy>(mesh, to_matrix(points), to_vector(source), to_vector(boundary),
-                               on_nodes ? Darcy::on_nodes(mesh) : Darcy::on_cells(mesh),
-                               on_nodes ? mesh.node_count() : mesh.cell_count(),
-                               make_link(link, floor), make_options(solver, tolerance));
-        },
-        "mesh"_a, "points"_a, "source"_a, "boundary"_a, "on_nodes"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
+    bind_simplices<2>(m, "TriangleMesh");
+    bind_simplices<3>(m, "TetrahedronMesh");
     m.def("affine_elliptic", &affine_elliptic, "unknowns"_a, "parameters"_a, "a_row"_a,
           "a_column"_a, "a_value"_a, "t_row"_a, "t_column"_a, "t_parameter"_a, "t_value"_a,
           "load"_a, "b_row"_a, "b_parameter"_a, "b_value"_a, "points"_a, "o_row"_a, "o_column"_a,

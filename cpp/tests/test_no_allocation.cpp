@@ -91,7 +91,7 @@ void check_all(const K& kernel) {
     const AnyModel schrodinger(
         std::make_shared<const Schrodinger>(kGrid, some_points(), ones, true, Link{}));
     const AnyModel darcy(std::make_shared<const Darcy>(
-        kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), kNodes, Link{}));
+        kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), Link{}));
     const Matrix basis = Matrix::Random(7, 4);
     const AnyPrior priors[] = {
         sparse_prior(true),

@@ -3,7 +3,7 @@
 from ._core import build_info
 from .draws import Draws, Moments
 from .kernels import MALA, PCN, ULA, DiagonalMetric
-from .meshes import Grid, TriangleMesh
+from .meshes import Grid, TetrahedronMesh, TriangleMesh
 from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
 from .posterior import GaussianNoise, Posterior
 from .priors import GaussianPrior, MaternPrior, SeriesPrior, SparsePrior, rescale_for
@@ -30,6 +30,7 @@ __all__ = [
     "Schrodinger",
     "SeriesPrior",
     "SparsePrior",
+    "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
     "rescale_for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,15 +30,10 @@ def dimension(domain: Any) -> int:
 
 
 def on_domain(name: str, theta: ArrayLike, domain: Any, at: str | None) -> Array:
-    """Check that a field fits its domain, and that it can be drawn."""
+    """Check that a field fits its domain."""
     if domain is None or at is None:
         raise ValueError(
-            f"{name} has no domain to be drawn on: pass domain= (a Grid or TriangleMesh) and at="
-        )
-    if dimension(domain) > 2:
-        raise ValueError(
-            f"{name} lives in {dimension(domain)} dimensions, at most 2 can be drawn: "
-            "draw a slice of theta.reshape(grid.shape_of(at)) on a 2-D Grid"
+            f"{name} has no domain to be drawn on: pass domain= (a Grid or a mesh) and at="
         )
     values = _validate.array(name, theta)
     if hasattr(domain, "points"):
@@ -85,8 +81,9 @@ def image(
     at: str,
     limits: tuple[float | None, float | None],
     cmap: str,
+    names: Sequence[str] = ("x", "y"),
 ) -> Any:
-    """Draw a field on a 2-D grid or a mesh, and return what a colour bar needs."""
+    """Draw a field on a 2-D grid or on triangles, and return what a colour bar needs."""
     drawn: Any
     if hasattr(domain, "points"):
         x, y = np.asarray(domain.points).T
@@ -112,8 +109,8 @@ def image(
         ax.set_ylim(*seen[1])
     ax.set_aspect("equal")
     ax.locator_params(nbins=5)
-    ax.set_xlabel("x")
-    ax.set_ylabel("y")
+    ax.set_xlabel(names[0])
+    ax.set_ylabel(names[1])
     return drawn
 
 

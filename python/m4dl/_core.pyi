@@ -15,11 +15,12 @@ __all__: list[str] = [
     "Potential",
     "Prior",
     "Run",
+    "TetrahedronMesh",
     "TriangleMesh",
     "affine_elliptic",
     "build_info",
     "darcy_grid",
-    "darcy_triangles",
+    "darcy_simplices",
     "dense_prior",
     "diagonal_prior",
     "initial_white_noise",
@@ -34,7 +35,7 @@ __all__: list[str] = [
     "run_pcn",
     "run_ula",
     "schrodinger_grid",
-    "schrodinger_triangles",
+    "schrodinger_simplices",
     "series_prior",
     "sparse_cholesky_solve",
     "sparse_prior",
@@ -48,14 +49,6 @@ class Grid:
         low: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         high: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     ) -> None: ...
-
-class TriangleMesh:
-    def __init__(
-        self,
-        points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    ) -> None: ...
-    def boundary(self) -> list[bool]: ...
 
 class Model:
     def forward(
@@ -83,6 +76,22 @@ class Model:
     def outputs(self) -> int: ...
     @property
     def parameters(self) -> int: ...
+
+class TriangleMesh:
+    def __init__(
+        self,
+        points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    ) -> None: ...
+    def boundary(self) -> list[bool]: ...
+
+class TetrahedronMesh:
+    def __init__(
+        self,
+        points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    ) -> None: ...
+    def boundary(self) -> list[bool]: ...
 
 class Prior:
     def pull(
@@ -208,8 +217,19 @@ def darcy_grid(
     An empty list of blocks: coefficient at the nodes.
     """
 
-def darcy_triangles(
+@typing.overload
+def darcy_simplices(
     mesh: TriangleMesh,
+    points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    source: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    on_nodes: bool,
+    link: str,
+    floor: typing.SupportsFloat | typing.SupportsIndex,
+) -> Model: ...
+@typing.overload
+def darcy_simplices(
+    mesh: TetrahedronMesh,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     source: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -323,8 +343,17 @@ def schrodinger_grid(
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
-def schrodinger_triangles(
+@typing.overload
+def schrodinger_simplices(
     mesh: TriangleMesh,
+    points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    link: str,
+    floor: typing.SupportsFloat | typing.SupportsIndex,
+) -> Model: ...
+@typing.overload
+def schrodinger_simplices(
+    mesh: TetrahedronMesh,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     link: str,

@@ -1,119 +1,143 @@
-"""Meshes: a box cut into equal cells, and triangles of a plane domain."""
+"""Meshes of simplices: triangles of a plane domain, tetrahedra in space. And checks of any mesh."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from itertools import permutations
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._validate import Array, array, choice, integer, number
+from ._validate import Array, array, choice
+from .grid import Grid
 
-LOCATIONS = ("nodes", "interior", "cells")
+__all__ = [
+    "Grid",
+    "Mesh",
+    "SimplexMesh",
+    "TetrahedronMesh",
+    "TriangleMesh",
+    "check_domain",
+    "check_mesh",
+    "check_points",
+]
 
 
-class Grid:
-    """A box cut into equal cells, in one to three dimensions.
+class SimplexMesh:
+    """What meshes of triangles and of tetrahedra share.
 
-    Fields on a grid are vectors in C order of (x, y, z): the *first* coordinate runs slowest, so
-    ``field.reshape(grid.shape_of("nodes"))[i, j]`` is the value at ``(x_i, y_j)``.
-
-    Parameters
+    Attributes
     ----------
-    cells : sequence of int
-        Number of cells along each axis, e.g. ``(32, 32)``: 33 x 33 nodes.
-    extent : sequence of (low, high), optional
-        The box; default the unit box.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Fewer than one or more than three axes, a cell count below 1, an empty extent.
+    points : ndarray, (P, d)
+    cells : ndarray of int, (C, d + 1)
+    boundary : ndarray of int
+        The nodes on the boundary: those of faces that belong to one cell only.
     """
 
-    def __init__(self, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None):
-        if np.ndim(cells) != 1 or not 1 <= len(cells) <= 3:
-            raise ValueError(f"cells must be a sequence of one to three integers, got {cells!r}")
-        self.cells = tuple(integer(f"cells[{a}]", n, 1) for a, n in enumerate(cells))
-        nodes = math.prod(n + 1 for n in self.cells)
-        if nodes > 2**31:
-            raise ValueError(f"cells must give at most 2**31 nodes, got {nodes} for {self.cells}")
-        if extent is None:
-            extent = [(0.0, 1.0)] * len(self.cells)
-        if not isinstance(extent, Sequence | np.ndarray) or len(extent) != len(self.cells):
-            raise ValueError(f"extent must have {len(self.cells)} intervals, got {extent!r}")
-        box = []
-        for a, interval in enumerate(extent):
-            if np.shape(interval) != (2,):
-                raise ValueError(f"extent[{a}] must be (low, high), got {interval!r}")
-            low, high = (number(f"extent[{a}]", v) for v in interval)
-            if not low < high:
-                raise ValueError(f"extent[{a}] must have low < high, got ({low}, {high})")
-            box.append((low, high))
-        self.extent = tuple(box)
-        self.core = _core.Grid(list(self.cells), [low for low, _ in box], [high for _, high in box])
+    dim: ClassVar[int]
+    _size: ClassVar[str]  # what the measure of a cell is called
+
+    def __init__(self, points: ArrayLike, cells: ArrayLike):
+        corners = self.dim + 1
+        self.points = array("points", points, (None, self.dim)).copy()
+        raw = np.asarray(cells)
+        if raw.shape[1:] != (corners,) or not np.issubdtype(raw.dtype, np.integer):
+            raise ValueError(
+                f"cells must be integers of shape (any, {corners}), "
+                f"got {raw.dtype} of shape {raw.shape}"
+            )
+        self.cells = np.array(raw, dtype=np.int64, order="C")
+        count = len(self.points)
+        outside = (self.cells < 0) | (self.cells >= count)
+        if outside.any():
+            raise ValueError(
+                f"cells must index the {count} points, got {self.cells[outside][0]} "
+                f"in cell {np.argwhere(outside)[0][0]}"
+            )
+        edges = self._edges()
+        # Hadamard: |det E| is at most the product of the lengths of the edges.
+        bound = np.linalg.norm(edges, axis=2).prod(axis=1)
+        flat = np.flatnonzero(np.abs(np.linalg.det(edges)) <= 1e-14 * bound)
+        if flat.size:
+            raise ValueError(f"cells must not be degenerate, got cell {flat[0]} of {self._size} 0")
+        unused = np.flatnonzero(np.bincount(self.cells.ravel(), minlength=count) == 0)
+        if unused.size:
+            raise ValueError(f"every point must belong to a cell, point {unused[0]} does not")
+        self.core = getattr(_core, type(self).__name__)(self.points, self.cells)
+        self.boundary: NDArray[np.int64] = np.flatnonzero(self.core.boundary())
+
+    @classmethod
+    def _kuhn(cls, cells: Sequence[int], extent: Sequence[Sequence[float]] | None) -> Self:
+        """Cut every cell of a grid into d! simplices (Kuhn, IBM J. Res. Dev. 4, 1960).
+
+        They are the paths from its lowest to its highest corner that step along each axis once;
+        neighbouring cells match.
+        """
+        grid = Grid(cells, extent)
+        if grid.dim != cls.dim:
+            raise ValueError(f"cells must have {cls.dim} entries, got {cells!r}")
+        shape = grid.shape_of("nodes")
+        number = np.arange(math.prod(shape)).reshape(shape)
+        lowest = number[(slice(-1),) * cls.dim].reshape(-1, 1, 1)
+        stride = np.array([math.prod(shape[axis + 1 :]) for axis in range(cls.dim)])
+        steps = stride[list(permutations(range(cls.dim)))]  # (d!, d)
+        paths = np.cumsum(np.pad(steps, ((0, 0), (1, 0))), axis=1)  # (d!, d + 1)
+        return cls(grid.coordinates("nodes"), (lowest + paths).reshape(-1, cls.dim + 1))
+
+    def _edges(self) -> Array:
+        """(C, d, d); row k of a cell is the edge from its node 0 to its node k + 1."""
+        corners = self.points[self.cells]
+        return np.asarray(corners[:, 1:] - corners[:, :1])
 
     @property
-    def dim(self) -> int:
-        """Number of axes."""
-        return len(self.cells)
-
-    @property
-    def spacing(self) -> tuple[float, ...]:
-        """Width of a cell along each axis."""
-        return tuple((b - a) / n for (a, b), n in zip(self.extent, self.cells, strict=True))
+    def cell_measures(self) -> Array:
+        """Areas or volumes of the cells, (C,)."""
+        return np.asarray(np.abs(np.linalg.det(self._edges())) / math.factorial(self.dim))
 
     @property
     def measure(self) -> float:
-        """Length, area or volume of the box."""
-        return float(np.prod([b - a for a, b in self.extent]))
+        """Area or volume of the domain."""
+        return float(self.cell_measures.sum())
+
+    def gradients(self) -> Array:
+        """Gradients of the hat functions in each cell, (C, d + 1, d)."""
+        # grad l_j . e_k = delta_jk for j, k >= 1, and the l_j add up to 1.
+        inner = np.linalg.inv(self._edges()).transpose(0, 2, 1)
+        return np.concatenate([-inner.sum(axis=1, keepdims=True), inner], axis=1)
 
     def shape_of(self, at: str) -> tuple[int, ...]:
-        """Shape of a field at ``"nodes"``, ``"interior"`` (off the boundary) or ``"cells"``."""
-        extra = {"nodes": 1, "interior": -1, "cells": 0}[choice("at", at, LOCATIONS)]
-        return tuple(n + extra for n in self.cells)
+        """Shape of a field at ``"nodes"`` or ``"cells"``."""
+        choice("at", at, ("nodes", "cells"))
+        return (len(self.points),) if at == "nodes" else (len(self.cells),)
 
     def size_of(self, at: str) -> int:
         """Number of values of a field at the given location."""
-        return int(np.prod(self.shape_of(at)))
-
-    def axes(self, at: str) -> list[Array]:
-        """Coordinates along each axis of the places where a field's values sit."""
-        choice("at", at, LOCATIONS)
-        out: list[Array] = []
-        for (low, high), n, h in zip(self.extent, self.cells, self.spacing, strict=True):
-            if at == "cells":
-                out.append(low + h * np.arange(0.5, n, dtype=np.float64))
-            else:
-                nodes: Array = np.linspace(low, high, n + 1, dtype=np.float64)
-                out.append(nodes if at == "nodes" else nodes[1:-1])
-        return out
+        return self.shape_of(at)[0]
 
     def coordinates(self, at: str = "nodes") -> Array:
-        """Coordinates of those places, shape (size, dim), in the order of the field's values."""
-        mesh = np.meshgrid(*self.axes(at), indexing="ij")
-        return np.stack([x.ravel() for x in mesh], axis=1)
-
-    def contains(self, points: Array) -> NDArray[np.bool_]:
-        """Which rows of ``points`` (m, dim) lie in the closed box."""
-        low, high = np.array(self.extent).T
-        return np.asarray(((points >= low) & (points <= high)).all(axis=1))
+        """Nodes, or centroids of the cells; (size, d)."""
+        if choice("at", at, ("nodes", "cells")) == "nodes":
+            return self.points
+        return np.asarray(self.points[self.cells].mean(axis=1))
 
     def __repr__(self) -> str:
-        unit = all(e == (0.0, 1.0) for e in self.extent)
-        return f"Grid({self.cells}{'' if unit else f', extent={self.extent}'})"
+        return f"{type(self).__name__}({len(self.points)} points, {len(self.cells)} cells)"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Grid) and (self.cells, self.extent) == (other.cells, other.extent)
+        return (
+            isinstance(other, type(self))
+            and np.array_equal(self.points, other.points)
+            and np.array_equal(self.cells, other.cells)
+        )
 
     def __hash__(self) -> int:
-        return hash((self.cells, self.extent))
+        return hash((self.points.tobytes(), self.cells.tobytes()))
 
 
-class TriangleMesh:
+class TriangleMesh(SimplexMesh):
     """A conforming triangle mesh of a plane domain.
 
     Parameters
@@ -129,82 +153,68 @@ class TriangleMesh:
         Wrong shapes, indices outside the points, degenerate triangles, nodes in no triangle.
     """
 
-    def __init__(self, points: ArrayLike, cells: ArrayLike):
-        self.points = array("points", points, (None, 2)).copy()
-        raw = np.asarray(cells)
-        if raw.ndim != 2 or raw.shape[1:] != (3,) or not np.issubdtype(raw.dtype, np.integer):
-            raise ValueError(
-                f"cells must be integers of shape (any, 3), got {raw.dtype} of shape {raw.shape}"
-            )
-        self.cells = np.array(raw, dtype=np.int64, order="C")
-        count = len(self.points)
-        outside = (self.cells < 0) | (self.cells >= count)
-        if outside.any():
-            raise ValueError(
-                f"cells must index the {count} points, got {self.cells[outside][0]} "
-                f"in cell {np.argwhere(outside)[0][0]}"
-            )
-        flat = np.flatnonzero(self.areas <= 1e-14 * self.areas.max(initial=0.0))
-        if flat.size:
-            raise ValueError(f"cells must not be degenerate, got cell {flat[0]} of area 0")
-        unused = np.setdiff1d(np.arange(count), self.cells)
-        if unused.size:
-            raise ValueError(f"every point must belong to a cell, point {unused[0]} does not")
-        self.core = _core.TriangleMesh(self.points, self.cells)
-        self.boundary: NDArray[np.int64] = np.flatnonzero(self.core.boundary())
-
     dim = 2
+    _size = "area"
+
+    @classmethod
+    def rectangle(
+        cls, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None
+    ) -> Self:
+        """Return a rectangle cut into cells as by ``Grid(cells, extent)``, each into two triangles.
+
+        The nodes are in the order of ``Grid(cells, extent).coordinates("nodes")``.
+        """
+        return cls._kuhn(cells, extent)
 
     @property
     def areas(self) -> Array:
         """Areas of the triangles, (T,)."""
-        a, b, c = (self.points[self.cells[:, k]] for k in range(3))
-        cross = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (
-            c[:, 0] - a[:, 0]
-        )
-        return np.asarray(0.5 * np.abs(cross))
+        return self.cell_measures
+
+
+class TetrahedronMesh(SimplexMesh):
+    """A conforming mesh of tetrahedra in space.
+
+    Parameters
+    ----------
+    points : array_like, (P, 3)
+        Coordinates of the nodes.
+    cells : array_like of int, (T, 4)
+        Node indices of the tetrahedra, in either orientation.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Wrong shapes, indices outside the points, degenerate tetrahedra, nodes in no tetrahedron.
+    """
+
+    dim = 3
+    _size = "volume"
+
+    @classmethod
+    def box(cls, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None) -> Self:
+        """Return a box cut into cells as by ``Grid(cells, extent)``, each into six tetrahedra.
+
+        The nodes are in the order of ``Grid(cells, extent).coordinates("nodes")``.
+        """
+        return cls._kuhn(cells, extent)
 
     @property
-    def measure(self) -> float:
-        """Area of the domain."""
-        return float(self.areas.sum())
-
-    def shape_of(self, at: str) -> tuple[int, ...]:
-        """Shape of a field at ``"nodes"`` or ``"cells"``."""
-        choice("at", at, ("nodes", "cells"))
-        return (len(self.points),) if at == "nodes" else (len(self.cells),)
-
-    def size_of(self, at: str) -> int:
-        """Number of values of a field at the given location."""
-        return self.shape_of(at)[0]
-
-    def coordinates(self, at: str = "nodes") -> Array:
-        """Nodes, or centroids of the cells; (size, 2)."""
-        if choice("at", at, ("nodes", "cells")) == "nodes":
-            return self.points
-        return np.asarray(self.points[self.cells].mean(axis=1))
-
-    def __repr__(self) -> str:
-        return f"TriangleMesh({len(self.points)} points, {len(self.cells)} cells)"
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, TriangleMesh)
-            and np.array_equal(self.points, other.points)
-            and np.array_equal(self.cells, other.cells)
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.points.tobytes(), self.cells.tobytes()))
+    def volumes(self) -> Array:
+        """Volumes of the tetrahedra, (T,)."""
+        return self.cell_measures
 
 
-Mesh = Grid | TriangleMesh
+Mesh = Grid | SimplexMesh
 
 
 def check_mesh(name: str, value: Any) -> Mesh:
-    """Return ``value`` if it is a Grid or a TriangleMesh."""
-    if not isinstance(value, Grid | TriangleMesh):
-        raise TypeError(f"{name} must be a Grid or a TriangleMesh, got {type(value).__name__}")
+    """Return ``value`` if it is one of the meshes."""
+    if not isinstance(value, Mesh):
+        raise TypeError(
+            f"{name} must be a Grid, a TriangleMesh or a TetrahedronMesh, "
+            f"got {type(value).__name__}"
+        )
     return value
 
 
@@ -229,4 +239,4 @@ def check_points(mesh: Mesh, points: ArrayLike) -> Array:
         if outside.size:
             where = ", ".join(f"{v:g}" for v in x[outside[0]])
             raise ValueError(f"points: row {outside[0]} ({where}) lies outside the domain")
-    return x  # on triangles, the core looks for the cell that holds each point
+    return x  # on simplices, the core looks for the cell that holds each point

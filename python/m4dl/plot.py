@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _canvas, _validate
+from . import _canvas, _section, _validate
 from ._validate import Array
 
 if TYPE_CHECKING:
@@ -38,14 +38,17 @@ def field(
     vmax: float | None = None,
     cmap: str = "viridis",
     colorbar: bool = True,
+    plane: tuple[str, float] | None = None,
 ) -> Axes:
     """Draw one field: a line on a 1-D grid, an image on a 2-D grid, shaded triangles on a mesh.
+
+    In three dimensions it is drawn on a plane section.
 
     Parameters
     ----------
     theta : (D,) array
         The field, flattened as everywhere in m4dl (x slowest); x is drawn rightwards, y upwards.
-    domain : Grid or TriangleMesh
+    domain : Grid, TriangleMesh or TetrahedronMesh
     at : {"nodes", "interior", "cells"}
         Where the values sit. Those at nodes are interpolated, those in cells are not.
     ax : matplotlib Axes, optional
@@ -54,13 +57,18 @@ def field(
         Of the colour bar, or of the line.
     vmin, vmax : float, optional
         Ends of the colour scale, or of the vertical axis of a line.
+    plane : (axis, coordinate), optional
+        Where to cut a field in three dimensions, e.g. ``("z", 0.5)``.
 
     Raises
     ------
     ValueError
-        If theta does not fit the domain, or the domain is three-dimensional or None.
+        If theta does not fit the domain, the domain is None, or ``plane`` is missing, or given
+        where there is nothing to cut.
     """
     values = _canvas.on_domain("theta", theta, domain, at)
+    shown = _section.picture("theta", values, domain, at, plane)
+    values, domain, at = shown.values, shown.domain, shown.at
     flat = _canvas.dimension(domain) == 1
     if ax is None:
         height = 3.2 if flat else 0.8 + _canvas.panel_height(domain, 3.4)
@@ -70,7 +78,7 @@ def field(
         ax.set_ylim(vmin, vmax)
         ax.set_ylabel(label or "")
     else:
-        image = _canvas.image(ax, values, domain, at, (vmin, vmax), cmap)
+        image = _canvas.image(ax, values, domain, at, (vmin, vmax), cmap, shown.names)
         if colorbar:
             ax.figure.colorbar(image, ax=ax, label=label or "")
     if title is not None:
@@ -86,6 +94,7 @@ def fields(
     at: str | None = None,
     points: ArrayLike | None = None,
     label: str = "theta",
+    plane: tuple[str, float] | None = None,
 ) -> Figure:
     """Draw the posterior mean and standard deviation, beside the truth where it is known.
 
@@ -103,6 +112,8 @@ def fields(
         Places of the observations, marked on the mean.
     label : str
         Name of the field.
+    plane : (axis, coordinate), optional
+        Where to cut fields in three dimensions, as for :func:`field`; no points are marked there.
     """
     domain = draws.domain if domain is None else domain
     at = draws.at if at is None else at
@@ -112,21 +123,28 @@ def fields(
     size = _canvas.dimension(domain)
     where = None if points is None else _validate.array("points", points, (None, size))
     if size == 1:
+        _section.picture("the posterior mean", mean, domain, str(at), plane)  # refuses a plane
         return _line_fields(mean, std, truth, domain, str(at), where, label)
+    if size == 3 and where is not None:
+        raise ValueError("points are marked in one and two dimensions, got points with plane=")
 
+    shared = [mean] if truth is None else [truth, mean]
+    *pictures, spread = (
+        _section.picture("the posterior mean", f, domain, str(at), plane) for f in (*shared, std)
+    )
+    domain, at, names = spread.domain, spread.at, spread.names
     panels = 2 if truth is None else 3
     figure = _canvas.new_figure(3.8 * panels, 0.8 + _canvas.panel_height(domain, 2.9))
     axes = figure.subplots(1, panels)
-    shared = [mean] if truth is None else [truth, mean]
-    limits = min(f.min() for f in shared), max(f.max() for f in shared)
-    names = ["posterior mean"] if truth is None else ["truth", "posterior mean"]
-    for ax, values, name in zip(axes, shared, names, strict=False):
-        image = _canvas.image(ax, values, domain, str(at), limits, "viridis")
-        ax.set_title(name)
+    limits = min(p.values.min() for p in pictures), max(p.values.max() for p in pictures)
+    titles = ["posterior mean"] if truth is None else ["truth", "posterior mean"]
+    for ax, shown, title in zip(axes, pictures, titles, strict=False):
+        image = _canvas.image(ax, shown.values, domain, at, limits, "viridis", names)
+        ax.set_title(title)
     figure.colorbar(image, ax=axes[: panels - 1], label=label)
-    spread = _canvas.image(axes[-1], std, domain, str(at), (0, None), "magma")
+    image = _canvas.image(axes[-1], spread.values, domain, at, (0, None), "magma", names)
     axes[-1].set_title("posterior standard deviation")
-    figure.colorbar(spread, ax=axes[-1], label=label)
+    figure.colorbar(image, ax=axes[-1], label=label)
     for ax in axes:
         ax.label_outer()
     if where is not None:

@@ -9,11 +9,11 @@ from .benchmark import AristoffBangerth
 from .elliptic import (
     LINKS,
     DarcyGrid,
-    DarcyTriangles,
+    DarcyP1,
     Elliptic,
     Link,
     SchrodingerGrid,
-    SchrodingerTriangles,
+    SchrodingerP1,
 )
 from .exact import (
     darcy_disk,
@@ -26,7 +26,7 @@ from .exact import (
 )
 from .feynman_kac import feynman_kac
 from .gaussian import linear_posterior, ula_covariance
-from .meshes import Box, Triangulation, disk_triangulation, square_triangulation
+from .meshes import Box, Triangulation, cube_triangulation, disk_triangulation, square_triangulation
 from .priors import (
     matern_correlation,
     matern_covariance,
@@ -41,14 +41,15 @@ __all__ = [
     "AristoffBangerth",
     "Box",
     "DarcyGrid",
-    "DarcyTriangles",
+    "DarcyP1",
     "Elliptic",
     "Link",
     "ReferenceDarcy",
     "ReferenceSchrodinger",
     "SchrodingerGrid",
-    "SchrodingerTriangles",
+    "SchrodingerP1",
     "Triangulation",
+    "cube_triangulation",
     "darcy_disk",
     "darcy_disk_radial",
     "darcy_interval",

@@ -162,7 +162,7 @@ class SchrodingerGrid(Elliptic):
         return v * u
 
 
-class SchrodingerTriangles(Elliptic):
+class SchrodingerP1(Elliptic):
     """1/2 int grad u . grad v + int f u v = 0, P1, lumped mass; f = link(theta) at nodes."""
 
     def __init__(
@@ -181,8 +181,8 @@ class SchrodingerTriangles(Elliptic):
         self.observe = mesh.interpolation(points)
         self.link = link
         self.lumped = np.zeros(size)
-        for nodes, area in zip(mesh.cells, mesh.areas, strict=True):
-            self.lumped[nodes] += area / 3.0
+        for nodes, measure in zip(mesh.cells, mesh.measures, strict=True):
+            self.lumped[nodes] += measure / len(nodes)
 
     def operator(self, c: Array) -> Any:
         return sp.diags_array(self.lumped * c)
@@ -263,7 +263,7 @@ class DarcyGrid(_Darcy):
         self.weights = self.weights.tocsr()
 
 
-class DarcyTriangles(_Darcy):
+class DarcyP1(_Darcy):
     """-div(c grad u) = source, P1; theta at "cells" or "nodes" (its mean over the corners)."""
 
     def __init__(

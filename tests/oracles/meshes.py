@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -111,48 +112,53 @@ class Box:
 
 @dataclass(frozen=True)
 class Triangulation:
-    """Triangles ``cells`` (T, 3) over ``points`` (P, 2), in either orientation."""
+    """Simplices ``cells`` (T, d + 1) over ``points`` (P, d), d = 2 or 3, in either orientation."""
 
     points: Array
     cells: NDArray[np.int64]
 
     @property
-    def boundary(self) -> NDArray[np.bool_]:
-        """(P,) True at nodes of edges that belong to one triangle only."""
-        count: dict[tuple[int, int], int] = {}
-        for a, b, c in self.cells:
-            for edge in ((a, b), (b, c), (c, a)):
-                key = (min(edge), max(edge))
-                count[key] = count.get(key, 0) + 1
-        mask = np.zeros(len(self.points), dtype=bool)
-        for edge, times in count.items():
-            if times == 1:
-                mask[list(edge)] = True
-        return mask
+    def dim(self) -> int:
+        return int(self.points.shape[1])
 
     @property
-    def areas(self) -> Array:
-        """(T,) areas."""
-        a, b, c = (self.points[self.cells[:, i]] for i in range(3))
-        return 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+    def boundary(self) -> NDArray[np.bool_]:
+        """(P,) True at nodes of faces that belong to one cell only."""
+        count: dict[tuple[int, ...], int] = {}
+        for cell in self.cells:
+            for face in itertools.combinations(sorted(cell), self.dim):
+                count[face] = count.get(face, 0) + 1
+        mask = np.zeros(len(self.points), dtype=bool)
+        for face, times in count.items():
+            if times == 1:
+                mask[list(face)] = True
+        return mask
+
+    def systems(self) -> Array:
+        """(T, d + 1, d + 1) matrices [1 x] with a row for each corner of a cell.
+
+        The columns of the inverse are the coefficients of the hat functions.
+        """
+        corners = self.points[self.cells]
+        return np.concatenate([np.ones((*corners.shape[:2], 1)), corners], axis=2)
+
+    @property
+    def measures(self) -> Array:
+        """(T,) areas or volumes."""
+        return np.abs(np.linalg.det(self.systems())) / math.factorial(self.dim)
 
     def element_matrices(self) -> tuple[Array, Array]:
-        """P1 stiffness and mass of each triangle, both (T, 3, 3)."""
-        stiffness = np.zeros((len(self.cells), 3, 3))
-        mass = np.zeros_like(stiffness)
-        for t, (nodes, area) in enumerate(zip(self.cells, self.areas, strict=True)):
-            # The columns of the inverse of [1 x y] are the coefficients of the hat functions.
-            slope = np.linalg.inv(np.c_[np.ones(3), self.points[nodes]])[1:]
-            stiffness[t] = area * slope.T @ slope
-            mass[t] = area / 12.0 * (np.ones((3, 3)) + np.eye(3))
-        return stiffness, mass
+        """P1 stiffness and mass of each cell, both (T, d + 1, d + 1)."""
+        d = self.dim
+        slopes = np.linalg.inv(self.systems())[:, 1:]
+        size = self.measures[:, None, None]
+        stiffness = size * np.einsum("tap,taq->tpq", slopes, slopes)
+        return stiffness, size / ((d + 1) * (d + 2)) * (np.ones((d + 1, d + 1)) + np.eye(d + 1))
 
     def interpolation(self, points: ArrayLike) -> Any:
-        """Sparse (m, P): linear interpolation at points (m, 2); all triangles are tried."""
+        """Sparse (m, P): linear interpolation at points (m, d); all cells are tried."""
         points = np.atleast_2d(np.asarray(points, dtype=float))
-        corners = self.points[self.cells]
-        system = np.concatenate([np.ones((len(corners), 1, 3)), corners.transpose(0, 2, 1)], axis=1)
-        inverse = np.linalg.inv(system)
+        inverse = np.linalg.inv(self.systems()).transpose(0, 2, 1)
         out = sp.lil_array((len(points), len(self.points)))
         for row, point in enumerate(points):
             barycentric = inverse @ np.r_[1.0, point]
@@ -194,4 +200,21 @@ def square_triangulation(n: int, warp: Callable[[Array], Array] | None = None) -
     for (i, j), (a, b, c, d) in zip(np.ndindex(n, n), box.corners, strict=True):
         # corners: a = (0, 0), b = (0, 1), c = (1, 0), d = (1, 1)
         cells += [(a, c, d), (a, d, b)] if (i + j) % 2 else [(a, c, b), (b, c, d)]
+    return Triangulation(points if warp is None else warp(points), np.array(cells))
+
+
+def cube_triangulation(n: int, warp: Callable[[Array], Array] | None = None) -> Triangulation:
+    """Unit cube in ``6 n^3`` tetrahedra; ``warp`` maps points (P, 3).
+
+    Each small cube is cut by the orders of its coordinates, x < y < z and so on (Kuhn).
+    """
+    box = Box((n, n, n))
+    points = box.coordinates("nodes")
+    cells = []
+    for cube in box.corners:
+        corner = cube.reshape(2, 2, 2)
+        for first, second in itertools.permutations(range(3), 2):
+            one, two = np.zeros(3, dtype=int), np.zeros(3, dtype=int)
+            one[first] = two[first] = two[second] = 1
+            cells.append((corner[0, 0, 0], corner[tuple(one)], corner[tuple(two)], cube[-1]))
     return Triangulation(points if warp is None else warp(points), np.array(cells))

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._validate import choice, integer
-from ..meshes import Grid, Mesh, TriangleMesh, check_mesh, check_points
+from ..meshes import Grid, Mesh, SimplexMesh, check_mesh, check_points
 from .base import Model
 from .options import Nodal, check_link, check_solver, nodal
 
@@ -18,11 +18,11 @@ class Darcy(Model):
     """Divergence-form equation (groundwater flow), observed at points.
 
     -div(f grad u) = s in O, u = g on the boundary, f = link(theta); y_i = u(x_i). Q1 elements on a
-    Grid, P1 elements on triangles.
+    Grid, P1 elements on triangles and tetrahedra.
 
     Parameters
     ----------
-    mesh : Grid or TriangleMesh
+    mesh : Grid, TriangleMesh or TetrahedronMesh
     points : array_like, (m, d)
         Observation points; u is evaluated in the finite-element space.
     source : float, array_like or callable
@@ -66,10 +66,10 @@ class Darcy(Model):
         options = (*check_link(link, floor), *check_solver(solver, tolerance))
         choice("at", at, ("nodes", "cells"))
         domain: Mesh = mesh
-        if isinstance(mesh, TriangleMesh):
+        if isinstance(mesh, SimplexMesh):
             if blocks is not None:
                 raise ValueError(f"blocks need a Grid, got blocks={blocks!r} with {mesh!r}")
-            core = _core.darcy_triangles(mesh.core, x, s, g, at == "nodes", *options)
+            core = _core.darcy_simplices(mesh.core, x, s, g, at == "nodes", *options)
         else:
             if min(mesh.cells) < 2:
                 raise ValueError(

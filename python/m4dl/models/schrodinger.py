@@ -15,12 +15,12 @@ class Schrodinger(Model):
     """Steady Schroedinger equation, observed at points.
 
     (1/2) Lap u - f u = 0 in O, u = g > 0 on the boundary, f = link(theta); y_i = u(x_i).
-    On a Grid by differences of second order (2 d + 1 points), on triangles by P1 elements with a
-    lumped potential term.
+    On a Grid by differences of second order (2 d + 1 points), on triangles and
+    tetrahedra by P1 elements with a lumped potential term.
 
     Parameters
     ----------
-    mesh : Grid or TriangleMesh
+    mesh : Grid, TriangleMesh or TetrahedronMesh
     points : array_like, (m, d)
         Observation points; u is interpolated linearly.
     boundary : float, array_like or callable
@@ -70,5 +70,5 @@ class Schrodinger(Model):
             core = _core.schrodinger_grid(mesh.core, x, g, at == "nodes", *options)
         else:
             choice("at", at, ("nodes",))
-            core = _core.schrodinger_triangles(mesh.core, x, g, *options)
+            core = _core.schrodinger_simplices(mesh.core, x, g, *options)
         super().__init__(core, mesh, at)

@@ -21,7 +21,7 @@ class MaternPrior(Prior):
 
     Parameters
     ----------
-    mesh : Grid or TriangleMesh
+    mesh : Grid, TriangleMesh or TetrahedronMesh
     std : float
         Pointwise standard deviation.
     length : float
@@ -34,7 +34,7 @@ class MaternPrior(Prior):
         A number, values, or a function of coordinates (D, d) -> (D,).
     at : {"nodes", "interior", "cells"}
         Where theta lives: on a grid at the nodes, the nodes off the boundary, or the cell centres;
-        on triangles at the nodes.
+        on triangles and tetrahedra at the nodes.
     boundary : {"corrected", "neumann"}
         The equation has Neumann conditions, which raise the variance near the boundary: on a square
         with smoothness 1 and length 0.2 the standard deviation is 1.41 times too high on an edge

@@ -11,7 +11,7 @@ from scipy.sparse.linalg import eigsh
 from .. import _core
 from .._validate import Array, choice, integer, number, positive
 from ..fields import stiffness_and_mass
-from ..meshes import Grid, Mesh, TriangleMesh, check_mesh
+from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
 from .base import MeanLike, Prior, mean_field
 
 
@@ -24,8 +24,8 @@ class SeriesPrior(Prior):
 
     Parameters
     ----------
-    mesh : Grid or TriangleMesh
-        On a grid the exact sine basis; on triangles the P1 eigenvectors.
+    mesh : Grid, TriangleMesh or TetrahedronMesh
+        On a grid the exact sine basis; on triangles and tetrahedra the P1 eigenvectors.
     modes : int
         W, the number of eigenfunctions, those of the smallest eigenvalues.
     alpha : float
@@ -34,7 +34,7 @@ class SeriesPrior(Prior):
         Root of the mean over the domain of the pointwise variance. None: s_k = lambda_k^{-alpha/2}.
     mean : float, array_like (D,) or callable
     at : {"nodes", "interior", "cells"}
-        Where theta is evaluated; on triangles the nodes.
+        Where theta is evaluated; on triangles and tetrahedra the nodes.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class SeriesPrior(Prior):
         if isinstance(mesh, Grid):
             index, eigenvalues = _box_modes(mesh, count)
         else:
-            basis, eigenvalues = _triangle_modes(mesh, count)
+            basis, eigenvalues = _simplex_modes(mesh, count)
         s = eigenvalues ** (-decay / 2)
         if std is not None:
             s *= positive("std", std) * np.sqrt(mesh.measure / (s**2).sum())
@@ -111,7 +111,7 @@ def _box_modes(grid: Grid, count: int) -> tuple[Any, Array]:
     return wave[first], eigenvalues[first]
 
 
-def _triangle_modes(mesh: TriangleMesh, count: int) -> tuple[Array, Array]:
+def _simplex_modes(mesh: SimplexMesh, count: int) -> tuple[Array, Array]:
     """P1 Dirichlet eigenvectors (P, count), orthonormal by the lumped mass, and eigenvalues."""
     stiffness, mass = stiffness_and_mass(mesh)
     free = np.setdiff1d(np.arange(len(mesh.points)), mesh.boundary)

@@ -1,7 +1,7 @@
 // Element matrices.
 #pragma once
 
-#include "m4dl/fem/triangles.hpp"
+#include "m4dl/fem/simplices.hpp"
 
 namespace m4dl {
 
@@ -28,18 +28,19 @@ struct Q1Element {
     }
 };
 
-// P1 on a triangle.
+// P1 on a simplex T: the stiffness is |T| grad l_p . grad l_q; the mass is D! |T| times the
+// integral of l_p l_q over the reference simplex, (1 + delta_pq)/(D + 2)!.
+template <int D>
 struct P1Element {
-    Eigen::Matrix3d stiffness, mass;
+    Eigen::Matrix<double, D + 1, D + 1> stiffness, mass;
 
-    P1Element(const TriangleMesh& mesh, Index cell) {
-        const double area = mesh.area(cell);
-        const auto g = mesh.gradients(cell);
-        for (int p = 0; p < 3; ++p)
-            for (int q = 0; q < 3; ++q) {
-                stiffness(p, q) = area * (g[p][0] * g[q][0] + g[p][1] * g[q][1]);
-                mass(p, q) = area / (p == q ? 6.0 : 12.0);
-            }
+    P1Element(const SimplexMesh<D>& mesh, Index cell) {
+        const auto& nodes = mesh.cells()[cell];
+        const double measure = mesh.measure(nodes);
+        const auto g = mesh.gradients(nodes);
+        stiffness = measure * g * g.transpose();
+        mass.setConstant(measure / ((D + 1) * (D + 2)));
+        mass.diagonal() *= 2.0;
     }
 };
 

@@ -45,6 +45,11 @@ struct Grid {
             if (node[a] == 0 || node[a] == cells[a]) return true;
         return false;
     }
+    std::vector<bool> boundary() const {
+        std::vector<bool> on(static_cast<std::size_t>(node_count()));
+        for (Index k = 0; k < node_count(); ++k) on[k] = on_boundary(unflatten(k, 1));
+        return on;
+    }
     // Corner q of a cell: bit a of q (from the last axis) steps along axis a.
     Index corner(std::vector<Index> cell, Index q) const {
         for (Index a = 0; a < dim(); ++a) cell[a] += (q >> (dim() - 1 - a)) & 1;
@@ -60,7 +65,13 @@ struct Grid {
         return x;
     }
 
-    // Multilinear interpolation from the nodes.
+    // Multilinear interpolation from the nodes at each point (one per row).
+    std::vector<Weights> interpolate(const Matrix& points) const {
+        std::vector<Weights> out;
+        out.reserve(static_cast<std::size_t>(points.rows()));
+        for (Index p = 0; p < points.rows(); ++p) out.push_back(interpolate(points.row(p).data()));
+        return out;
+    }
     Weights interpolate(const double* point) const {
         std::vector<Index> cell(cells.size());
         std::vector<double> t(cells.size());

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "m4dl/base/block.hpp"
 #include "m4dl/base/require.hpp"
+#include "m4dl/linalg/counting_sort.hpp"
 
 namespace m4dl {
 
@@ -36,7 +36,8 @@ inline LowerPattern make_pattern(Index size, std::vector<std::pair<Index, Index>
         if (i >= j) std::swap(i, j);  // now (column, row)
     }
     for (Index k = 0; k < size; ++k) entries.emplace_back(k, k);
-    std::sort(entries.begin(), entries.end());
+    entries = counting_sort(entries, size, [](const auto& e) { return e.second; });
+    entries = counting_sort(entries, size, [](const auto& e) { return e.first; });
     entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
     LowerPattern p;
     p.size = size;

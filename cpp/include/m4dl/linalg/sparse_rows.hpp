@@ -2,11 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
-#include "m4dl/base/block.hpp"
 #include "m4dl/base/require.hpp"
+#include "m4dl/linalg/counting_sort.hpp"
 
 namespace m4dl {
 
@@ -25,21 +24,55 @@ public:
             require(e.row >= 0 && e.row < rows && e.column >= 0 && e.column < columns,
                     "matrix entry (", e.row, ", ", e.column, ") lies outside shape (", rows, ", ",
                     columns, ")");
-        std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-            return std::tie(a.row, a.column) < std::tie(b.row, b.column);
-        });
-        Index last_row = -1;
+        entries = counting_sort(entries, columns, [](const Entry& e) { return e.column; });
+        entries = counting_sort(entries, rows, [](const Entry& e) { return e.row; });
+        std::size_t kept = 0;
         for (const Entry& e : entries) {
-            if (e.row == last_row && column_.back() == e.column) {
-                value_.back() += e.value;
-                continue;
-            }
-            last_row = e.row;
+            if (kept > 0 && entries[kept - 1].row == e.row && entries[kept - 1].column == e.column)
+                entries[kept - 1].value += e.value;
+            else
+                entries[kept++] = e;
+        }
+        entries.resize(kept);
+        column_.reserve(kept);
+        value_.reserve(kept);
+        for (const Entry& e : entries) {
             ++start_[e.row + 1];
             column_.push_back(e.column);
             value_.push_back(e.value);
         }
-        for (Index r = 0; r < rows; ++r) start_[r + 1] += start_[r];
+        std::partial_sum(start_.begin(), start_.end(), start_.begin());
+    }
+
+    // A B by rows (Gustavson, ACM Trans. Math. Softw. 4, 1978).
+    friend SparseRows operator*(const SparseRows& a, const SparseRows& b) {
+        require(a.columns_ == b.rows(), "matrices of shapes (", a.rows(), ", ", a.columns_,
+                ") and (", b.rows(), ", ", b.columns_, ") have no product");
+        SparseRows out;
+        out.columns_ = b.columns_;
+        out.start_.reserve(a.start_.size());
+        std::vector<double> sum(static_cast<std::size_t>(b.columns_), 0.0);
+        std::vector<bool> present(sum.size(), false);
+        std::vector<Index> columns;  // those present in the row
+        for (Index r = 0; r < a.rows(); ++r) {
+            for (Index e = a.start_[r]; e < a.start_[r + 1]; ++e)
+                for (Index f = b.start_[a.column_[e]]; f < b.start_[a.column_[e] + 1]; ++f) {
+                    const Index c = b.column_[f];
+                    if (!present[c]) columns.push_back(c);
+                    present[c] = true;
+                    sum[c] += a.value_[e] * b.value_[f];
+                }
+            std::sort(columns.begin(), columns.end());
+            for (const Index c : columns) {
+                out.column_.push_back(c);
+                out.value_.push_back(sum[c]);
+                sum[c] = 0.0;
+                present[c] = false;
+            }
+            columns.clear();
+            out.start_.push_back(static_cast<Index>(out.column_.size()));
+        }
+        return out;
     }
 
     Index rows() const { return static_cast<Index>(start_.size()) - 1; }

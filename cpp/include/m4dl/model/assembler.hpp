@@ -1,7 +1,6 @@
 // Collects an affine system on all nodes of a mesh and eliminates the Dirichlet ones.
 #pragma once
 
-#include <optional>
 #include <sstream>
 
 #include "m4dl/fem/grid.hpp"
@@ -9,80 +8,77 @@
 
 namespace m4dl {
 
+// Each entry lies among the unknowns (kept, lower triangle), or multiplies a known boundary value
+// (moved to the right-hand side), or belongs to an eliminated row (dropped). Exact zeros, which
+// right angles give, are dropped too: on a box cut into simplices they are half of the pattern.
 class Assembler {
 public:
-    Assembler(Index nodes, Index parameters)
-        : parameters_(parameters),
-          fixed_(static_cast<std::size_t>(nodes)),
-          load_(Vector::Zero(nodes)) {}
-
-    // u = value at this node.
-    void fix(Index node, double value) { fixed_[node] = value; }
-    // A(i, j) += value; both (i, j) and (j, i) are to be added.
-    void add(Index i, Index j, double value) { constant_.push_back({i, j, value}); }
-    // A(i, j) += c_k value.
-    void add_term(Index i, Index j, Index k, double value) { terms_.push_back({i, j, k, value}); }
-    void add_load(Index i, double value) { load_[i] += value; }
-
-    // `points`: interpolation weights of each observation; `coordinates`: of all nodes.
-    AffineSystem finish(const std::vector<Weights>& points, const Matrix& coordinates) const {
-        const Index nodes = load_.size();
-        std::vector<Index> unknown(static_cast<std::size_t>(nodes), -1);
+    // u = values[i] at the nodes i that are `known`; A and b are affine in `coefficients` numbers.
+    Assembler(const std::vector<bool>& known, Vector values, Index coefficients)
+        : coefficients_(coefficients), values_(std::move(values)), unknown_(known.size()) {
         Index n = 0;
-        for (Index k = 0; k < nodes; ++k)
-            if (!fixed_[k]) unknown[k] = n++;
+        for (std::size_t k = 0; k < known.size(); ++k) unknown_[k] = known[k] ? -1 : n++;
         require(n > 0, "the mesh has no node inside the domain");
+        load_.setZero(n);
+    }
 
+    // A(i, j) += value; both (i, j) and (j, i) are to be added.
+    void add(Index i, Index j, double value) {
+        if (known(i) || value == 0.0) return;
+        if (known(j))
+            load_[unknown_[i]] -= value * values_[j];
+        else if (i >= j)
+            constant_.push_back({unknown_[i], unknown_[j], value});
+    }
+    // A(i, j) += c_k value.
+    void add_term(Index i, Index j, Index k, double value) {
+        if (known(i) || value == 0.0) return;
+        if (!known(j)) {
+            if (i >= j) terms_.push_back({unknown_[i], unknown_[j], k, value});
+        } else if (values_[j] != 0.0) {
+            load_terms_.push_back({unknown_[i], k, -value * values_[j]});
+        }
+    }
+    void add_load(Index i, double value) {
+        if (!known(i)) load_[unknown_[i]] += value;
+    }
+
+    // `points`: interpolation weights of each observation; `coordinates`: of all nodes. What was
+    // collected is spent.
+    AffineSystem finish(const std::vector<Weights>& points, const Matrix& coordinates) && {
+        const Index n = load_.size();
         AffineSystem s;
         std::vector<std::pair<Index, Index>> entries;
-        auto collect = [&](Index i, Index j) {
-            if (!fixed_[i] && !fixed_[j] && i >= j) entries.emplace_back(unknown[i], unknown[j]);
-        };
-        for (const Entry& e : constant_) collect(e.row, e.column);
-        for (const Term& t : terms_) collect(t.i, t.j);
+        entries.reserve(constant_.size() + terms_.size() + static_cast<std::size_t>(n));
+        for (const Entry& e : constant_) entries.emplace_back(e.row, e.column);
+        for (const Term& t : terms_) entries.emplace_back(t.i, t.j);
         s.pattern = make_pattern(n, std::move(entries));
 
-        // Each entry lies among the unknowns (kept, lower triangle) or multiplies a known boundary
-        // value (moved to the right-hand side) or belongs to an eliminated row (dropped).
         s.a0 = Vector::Zero(s.pattern.nonzeros());
-        Vector load = Vector::Zero(n);
-        for (Index k = 0; k < nodes; ++k)
-            if (!fixed_[k]) load[unknown[k]] = load_[k];
-        for (const Entry& e : constant_) {
-            if (fixed_[e.row]) continue;
-            if (fixed_[e.column])
-                load[unknown[e.row]] -= e.value * *fixed_[e.column];
-            else if (e.row >= e.column)
-                s.a0[s.pattern.find(unknown[e.row], unknown[e.column])] += e.value;
-        }
-        std::vector<Entry> terms, load_terms;
-        for (const Term& t : terms_) {
-            if (fixed_[t.i]) continue;
-            if (fixed_[t.j]) {
-                if (*fixed_[t.j] != 0.0)
-                    load_terms.push_back({unknown[t.i], t.k, -t.value * *fixed_[t.j]});
-            } else if (t.i >= t.j) {
-                terms.push_back({s.pattern.find(unknown[t.i], unknown[t.j]), t.k, t.value});
-            }
-        }
-        s.terms = SparseRows(s.pattern.nonzeros(), parameters_, std::move(terms));
-        s.load = {std::move(load)};
-        if (!load_terms.empty()) s.load_terms = {SparseRows(n, parameters_, std::move(load_terms))};
+        for (const Entry& e : constant_) s.a0[s.pattern.find(e.row, e.column)] += e.value;
+        std::vector<Entry> terms;
+        terms.reserve(terms_.size());
+        for (const Term& t : terms_) terms.push_back({s.pattern.find(t.i, t.j), t.k, t.value});
+        std::vector<Term>().swap(terms_);
+        s.terms = SparseRows(s.pattern.nonzeros(), coefficients_, std::move(terms));
+        s.load = {std::move(load_)};
+        if (!load_terms_.empty())
+            s.load_terms = {SparseRows(n, coefficients_, std::move(load_terms_))};
 
         std::vector<Entry> observe;
         Vector offset = Vector::Zero(static_cast<Index>(points.size()));
         for (Index p = 0; p < offset.size(); ++p)
             for (const auto& [node, weight] : points[p]) {
-                if (fixed_[node])
-                    offset[p] += weight * *fixed_[node];
+                if (known(node))
+                    offset[p] += weight * values_[node];
                 else
-                    observe.push_back({p, unknown[node], weight});
+                    observe.push_back({p, unknown_[node], weight});
             }
         s.observe = SparseRows(offset.size(), n, std::move(observe));
         s.offset = {std::move(offset)};
         s.coordinates.resize(n, coordinates.cols());
-        for (Index k = 0; k < nodes; ++k)
-            if (!fixed_[k]) s.coordinates.row(unknown[k]) = coordinates.row(k);
+        for (Index k = 0; k < coordinates.rows(); ++k)
+            if (!known(k)) s.coordinates.row(unknown_[k]) = coordinates.row(k);
         return s;
     }
 
@@ -91,21 +87,22 @@ private:
         Index i, j, k;
         double value;
     };
-    Index parameters_;
-    std::vector<std::optional<double>> fixed_;
+    bool known(Index node) const { return unknown_[node] < 0; }
+
+    Index coefficients_;
+    Vector values_;
+    std::vector<Index> unknown_;  // node -> its number among the unknowns, or -1
     Vector load_;
-    std::vector<Entry> constant_;
+    std::vector<Entry> constant_, load_terms_;
     std::vector<Term> terms_;
 };
 
 // Interpolation weights of all points (one per row).
 template <class Mesh>
 std::vector<Weights> interpolation(const Mesh& mesh, const Matrix& points) {
-    std::vector<Weights> out;
-    out.reserve(static_cast<std::size_t>(points.rows()));
+    auto out = mesh.interpolate(points);
     for (Index p = 0; p < points.rows(); ++p) {
-        out.push_back(mesh.interpolate(points.row(p).data()));
-        if (!out.back().empty()) continue;
+        if (!out[p].empty()) continue;
         std::ostringstream where;
         for (Index a = 0; a < points.cols(); ++a) where << (a == 0 ? "" : ", ") << points(p, a);
         require(false, "points: row ", p, " (", where.str(), ") lies outside the domain");

@@ -15,27 +15,25 @@ public:
                 Link link, const SolverOptions& options = {})
         : AffineElliptic(differences(grid, points, boundary, all_nodes), link, options) {}
 
-    // P1 elements with a lumped potential term: f_i u_i |patch_i|/3; theta at the nodes.
-    Schrodinger(const TriangleMesh& mesh, const Matrix& points, const Vector& boundary, Link link,
+    // P1 elements with a lumped potential term: f_i u_i |patch_i|/(D + 1); theta at the nodes.
+    template <int D>
+    Schrodinger(const SimplexMesh<D>& mesh, const Matrix& points, const Vector& boundary, Link link,
                 const SolverOptions& options = {})
         : AffineElliptic(linear_elements(mesh, points, boundary), link, options) {}
 
 private:
     static AffineSystem differences(const Grid& grid, const Matrix& points, const Vector& boundary,
                                     bool all_nodes) {
-        const Index nodes = grid.node_count();
-        std::vector<Index> parameter(static_cast<std::size_t>(nodes), -1);
+        const auto on_boundary = grid.boundary();
+        std::vector<Index> parameter(on_boundary.size(), -1);
         Index parameters = 0;
-        for (Index k = 0; k < nodes; ++k)
-            if (all_nodes || !grid.on_boundary(grid.unflatten(k, 1))) parameter[k] = parameters++;
-        Assembler a(nodes, parameters);
-        for (Index k = 0; k < nodes; ++k) {
-            const auto at = grid.unflatten(k, 1);
-            if (grid.on_boundary(at)) {
-                a.fix(k, boundary[k]);
-                continue;
-            }
+        for (std::size_t k = 0; k < parameter.size(); ++k)
+            if (all_nodes || !on_boundary[k]) parameter[k] = parameters++;
+        Assembler a(on_boundary, boundary, parameters);
+        for (Index k = 0; k < grid.node_count(); ++k) {
+            if (on_boundary[k]) continue;
             a.add_term(k, k, parameter[k], 1.0);
+            const auto at = grid.unflatten(k, 1);
             for (Index axis = 0; axis < grid.dim(); ++axis) {
                 const double w = 0.5 / (grid.spacing(axis) * grid.spacing(axis));
                 a.add(k, k, 2.0 * w);
@@ -46,31 +44,32 @@ private:
                 }
             }
         }
-        AffineSystem s = a.finish(interpolation(grid, points), grid.node_coordinates());
+        AffineSystem s =
+            std::move(a).finish(interpolation(grid, points), grid.node_coordinates());
         if (grid.dim() > 1) {
             s.box = BoxProblem{BoxProblem::Kind::kPotential, axes(grid), {}};
-            for (Index k = 0; k < nodes; ++k)
-                if (!grid.on_boundary(grid.unflatten(k, 1)))
-                    s.box->parameter.push_back(parameter[k]);
+            for (std::size_t k = 0; k < parameter.size(); ++k)
+                if (!on_boundary[k]) s.box->parameter.push_back(parameter[k]);
         }
         return s;
     }
 
-    static AffineSystem linear_elements(const TriangleMesh& mesh, const Matrix& points,
+    template <int D>
+    static AffineSystem linear_elements(const SimplexMesh<D>& mesh, const Matrix& points,
                                         const Vector& boundary) {
-        Assembler a(mesh.node_count(), mesh.node_count());
-        const auto on_boundary = mesh.boundary();
-        for (Index k = 0; k < mesh.node_count(); ++k)
-            if (on_boundary[k]) a.fix(k, boundary[k]);
+        Assembler a(mesh.boundary(), boundary, mesh.node_count());
+        Vector lumped = Vector::Zero(mesh.node_count());
         for (Index t = 0; t < mesh.cell_count(); ++t) {
-            const P1Element element(mesh, t);
-            const auto& c = mesh.cells[t];
-            for (int p = 0; p < 3; ++p) {
-                a.add_term(c[p], c[p], c[p], mesh.area(t) / 3.0);
-                for (int q = 0; q < 3; ++q) a.add(c[p], c[q], 0.5 * element.stiffness(p, q));
+            const P1Element<D> element(mesh, t);
+            const auto& nodes = mesh.cells()[t];
+            for (int p = 0; p <= D; ++p) {
+                lumped[nodes[p]] += element.mass.row(p).sum();
+                for (int q = 0; q <= D; ++q)
+                    a.add(nodes[p], nodes[q], 0.5 * element.stiffness(p, q));
             }
         }
-        return a.finish(interpolation(mesh, points), mesh.points);
+        for (Index k = 0; k < lumped.size(); ++k) a.add_term(k, k, k, lumped[k]);
+        return std::move(a).finish(interpolation(mesh, points), mesh.points());
     }
 };
 
