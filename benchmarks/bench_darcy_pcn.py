@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import by_hand as reference
 import m4dl
 import numpy as np
 import pytest
-import reference_numpy as reference
 from harness import by_hand, m4dl_chains, rates, times, verdict
 
 BETA = 0.05  # accepted with probability 0.2

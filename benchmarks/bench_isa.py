@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import bench_schrodinger_mala as schrodinger
+import by_hand as reference
 import m4dl
 import numpy as np
-import reference_numpy as reference
 from harness import CHAINS, Clock, Contender, clocked, rates, times
 
 DRAWS = 30

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import by_hand as reference
 import m4dl
 import numpy as np
 import pytest
-import reference_numpy as reference
 import scipy.sparse as sp
 from harness import CHAINS, Array, Contender, by_hand, clocked, m4dl_chains
 from m4dl import _core

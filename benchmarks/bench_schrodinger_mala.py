@@ -1,6 +1,6 @@
 """How much faster is a MALA step than the same chain by hand with CHOLMOD, or with splu?
 
-The posterior of ``reference_numpy.problem``. The chain by hand takes its white noise in the
+The posterior of ``by_hand.problem``. The chain by hand takes its white noise in the
 coordinates that suit it best, the cosine transform of ours: same law, two transforms fewer.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import by_hand as reference
 import m4dl
 import numpy as np
 import pytest
-import reference_numpy as reference
 from harness import Array, by_hand, m4dl_chains, rates, times, verdict
 from scipy.fft import dctn
 
@@ -26,7 +26,7 @@ TARGETS = {"by hand, CHOLMOD": 3.0, "by hand, splu tuned": 10.0, "by hand, splu 
 
 
 def posterior(problem: dict[str, Any]) -> m4dl.Posterior:
-    """The posterior of ``reference_numpy.problem(n)``."""
+    """The posterior of ``by_hand.problem(n)``."""
     grid = m4dl.Grid((problem["n"] + 1,) * 2)
     return m4dl.Posterior(
         m4dl.Schrodinger(grid, problem["X"], problem["g"], at="interior"),

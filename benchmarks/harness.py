@@ -92,7 +92,7 @@ def m4dl_chains(name: str, posterior: m4dl.Posterior, kernel: Any, start: Array)
 
 
 def by_hand(name: str, chain: Any, target: Any, start: Array, step: float) -> Contender:
-    """One chain of ``reference_numpy``; each block goes on where the last one ended.
+    """One chain of the package ``by_hand``; each block goes on where the last one ended.
 
     A block evaluates its start anew, which costs what a step costs: k iterations are k - 1 steps.
     """

@@ -282,14 +282,15 @@ def test_linear_posterior() -> None:
 
 @pytest.fixture(scope="module")
 def chains() -> ModuleType:
-    """benchmarks/reference_numpy.py, which is no package."""
+    """benchmarks/by_hand, a package that is not installed."""
+    folder = ROOT / "benchmarks" / "by_hand"
     spec = importlib.util.spec_from_file_location(
-        "reference_numpy", ROOT / "benchmarks" / "reference_numpy.py"
+        "by_hand", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["reference_numpy"] = module
+    sys.modules["by_hand"] = module
     spec.loader.exec_module(module)
     return module
 

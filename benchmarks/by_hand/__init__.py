@@ -1,0 +1,33 @@
+"""The competitor: pCN and MALA by hand in NumPy, as fast as an expert would write them.
+
+Posteriors in white space, exp(-phi(xi)) N(0, I): Schroedinger with five-point differences and a
+Matern prior, any grid; and the Darcy benchmark of Aristoff and Bangerth. Symbolic work is done
+once, buffers are kept, one factorisation serves the forward and the adjoint solve. Nothing here
+uses m4dl.
+
+CHOLMOD is reached through scikit-sparse, which needs SuiteSparse's headers (Debian:
+libsuitesparse-dev).
+"""
+
+from .chains import Chain, Target, mala, pcn
+from .darcy import Z_HAT, Darcy
+from .schrodinger import Schrodinger, problem, schrodinger_cholmod, schrodinger_splu
+from .solvers import Banded, Cholmod, Solver, SuperLU, analyze
+
+__all__ = [
+    "Z_HAT",
+    "Banded",
+    "Chain",
+    "Cholmod",
+    "Darcy",
+    "Schrodinger",
+    "Solver",
+    "SuperLU",
+    "Target",
+    "analyze",
+    "mala",
+    "pcn",
+    "problem",
+    "schrodinger_cholmod",
+    "schrodinger_splu",
+]
