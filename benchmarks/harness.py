@@ -18,6 +18,12 @@ CHAINS = 8
 """Chains that advance together in one block of lanes."""
 
 
+LEAST_ROUNDS, MOST_ROUNDS = 3, 9
+AGREE = {"direct": (1e-6, 1e-5), "iterative": (1e-5, 1e-4)}
+"""Relative errors of potential and gradient beyond which a comparison would be none. An error of
+1e-8 in the solution is a larger one in the potential, whose residuals are differences."""
+
+
 Clock = tuple[float, float]
 """Seconds of processor time and of wall time."""
 
@@ -75,6 +81,21 @@ class Contender:
             return ratios[0], ratios[0], ratios[0]
         low, middle, high = quantiles(ratios, n=4)
         return low, middle, high
+
+
+def take_turns(contenders: Sequence[Contender], seconds: float) -> None:
+    """Time blocks of all in turns: about ``seconds`` for each, three to nine rounds."""
+    counts = [contender.iterations_in(seconds / MOST_ROUNDS) for contender in contenders]
+    for k in range(MOST_ROUNDS):
+        if k >= LEAST_ROUNDS and sum(c.wall for c in contenders) >= seconds * len(contenders):
+            break
+        for contender, iterations in zip(contenders, counts, strict=True):
+            contender.block(iterations)
+
+
+def share(contenders: Sequence[Contender]) -> float:
+    """Processor time over wall time."""
+    return sum(c.cpu for c in contenders) / sum(c.wall for c in contenders)
 
 
 def m4dl_chains(name: str, posterior: m4dl.Posterior, kernel: Any, start: Array) -> Contender:

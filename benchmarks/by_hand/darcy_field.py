@@ -12,34 +12,43 @@ from .solvers import Array, Solver, SuperLU
 
 POINTS = 13
 """Observations along an axis: at (i/14, j/14)."""
+FINEST = 128
+"""The finest grid on which data are computed."""
 
 
 def darcy_problem(n: int, seed: int = 0) -> dict[str, Any]:
     """A Darcy problem with n x n unknowns on (n + 1) x (n + 1) cells.
 
-    Truth and noise are the same functions for every n. Keys: n, X (169, 2), y (169,), sigma =
-    rms(u)/10, kappa and s of the prior (Matern of smoothness 1, length 0.5), theta_true
-    ((n + 2)^2,) at all nodes, x slow.
+    Truth and noise are the same functions for every n; beyond ``FINEST`` so are the data. Keys: n,
+    X (169, 2), y (169,), sigma = rms(u)/10, kappa and s of the prior (Matern of smoothness 1,
+    length 0.5), theta_true ((n + 2)^2,) at all nodes, x slow.
     """
+    if n > FINEST:
+        return darcy_problem(FINEST, seed) | {"n": n, "theta_true": _truth(n)}
     noise = np.random.default_rng(seed).standard_normal(POINTS**2)
-    x, y = np.meshgrid(*[np.linspace(0.0, 1.0, n + 2)] * 2, indexing="ij")
-    bump = np.exp(-((x - 0.65) ** 2 + (y - 0.35) ** 2) / 0.05)
-    theta = 0.8 * np.sin(2.0 * np.pi * x) * np.cos(np.pi * y) + 1.2 * bump
+    theta = _truth(n)
     line = np.arange(1, POINTS + 1) / (POINTS + 1.0)
     out: dict[str, Any] = {
         "n": n, "X": np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2),
         "y": np.zeros(POINTS**2), "sigma": 1.0, "kappa": np.sqrt(8.0) / 0.5, "s": 1.0,
-        "theta_true": theta.ravel(),
+        "theta_true": theta,
     }  # fmt: skip
     target = DarcyField(out, SuperLU)
-    u = target.state(theta.ravel())
+    u = target.state(theta)
     out["sigma"] = float(np.sqrt(np.mean(u**2)) / 10.0)
     out["y"] = target.observe(u) + out["sigma"] * noise
     return out
 
 
+def _truth(n: int) -> Array:
+    """The log coefficient that made the data, at the (n + 2)^2 nodes."""
+    x, y = np.meshgrid(*[np.linspace(0.0, 1.0, n + 2)] * 2, indexing="ij")
+    bump = np.exp(-((x - 0.65) ** 2 + (y - 0.35) ** 2) / 0.05)
+    return (0.8 * np.sin(2.0 * np.pi * x) * np.cos(np.pi * y) + 1.2 * bump).ravel()
+
+
 class DarcyField:
-    """-div(exp(theta) grad u) = 1, u = 0 on the boundary; exp(theta) of a cell is its corners' mean.
+    """-div(f grad u) = 1, u = 0 on the boundary; f = exp(theta), its mean over corners in each cell.
 
     theta = c (kappa^2 - Lap)^{-1} W at the (n + 2)^2 nodes, Lap Neumann with lumped mass, so that
     the cosines cos(pi i k / (n + 1)) diagonalise it: white noise ``xi`` holds coefficients of
@@ -95,6 +104,11 @@ class DarcyField:
         if self._cosines is None:
             return (self._spectrum * dctn(self._weight * x, type=1, norm="ortho")).ravel()
         return (self._spectrum * (self._cosines @ x @ self._cosines.T)).ravel()
+
+    def white(self, theta: Array) -> Array:
+        """The coefficients of theta: the inverse of ``push``."""
+        x = theta.reshape(self._spectrum.shape) / self._weight
+        return np.asarray(dctn(x, type=1, norm="ortho") / self._spectrum).ravel()
 
     def _values(self, c: Array) -> Array:
         """Lower triangle of the matrix, for the coefficients of the cells.

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.fft import dct, dctn, idctn
 
+from .iterative import SineTransform
 from .solvers import Array, Cholmod, Solver, SuperLU
 
 
@@ -30,7 +31,9 @@ def problem(n: int, seed: int = 0) -> dict[str, Any]:
         "n": n, "h": h, "idx": (nearest - 1) @ [n, 1], "X": h * nearest, "sigma": 1.0, "g": 1.0,
         "kappa": np.sqrt(8.0) / 0.5, "s": 1.0, "theta_true": theta.ravel(), "y": np.zeros(200),
     }  # fmt: skip
-    u = Schrodinger(out, SuperLU).state(theta.ravel())
+    # Beyond 128 x 128 SuperLU takes its time.
+    exact = SuperLU if n <= 128 else lambda lower: SineTransform(lower, tolerance=1e-11)
+    u = Schrodinger(out, exact).state(theta.ravel())
     out["sigma"] = float(np.sqrt(np.mean(u**2)) / 50.0)
     out["y"] = u[out["idx"]] + out["sigma"] * noise
     return out
@@ -89,6 +92,11 @@ class Schrodinger:
     def pull(self, gradient: Array) -> Array:
         """The transpose of ``push``."""
         x = self._spectrum * self._dct(gradient.reshape(self.n, self.n))
+        return (self._idct(x) if self._nodes else x).ravel()
+
+    def white(self, theta: Array) -> Array:
+        """The white noise of theta: the inverse of ``push``."""
+        x = self._dct(theta.reshape(self.n, self.n)) / self._spectrum
         return (self._idct(x) if self._nodes else x).ravel()
 
     def _solve(self, f: Array) -> Array:
