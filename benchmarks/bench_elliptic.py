@@ -21,7 +21,6 @@ from typing import Any
 import by_hand as reference
 import cuqipy
 import m4dl
-import numpy as np
 import pytest
 from harness import (
     AGREE,
@@ -35,6 +34,7 @@ from harness import (
     times,
     verdict,
 )
+from plots import plot_costs
 from problems import DARCY, SCHRODINGER, Case, Family, case, disagreement
 from report import RESULTS, machine, one_thread, publish, setting
 
@@ -235,51 +235,6 @@ def measure(
     return rows, costs, least
 
 
-def plot(costs: Mapping[str, Costs], path: Any) -> None:
-    """Cost per step and chain against D, one panel for each equation."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    names = list(dict.fromkeys(name for lines in costs.values() for name in lines))
-    colours = {name: f"C{k}" for k, name in enumerate(names)}
-    figure, axes = plt.subplots(
-        1, len(costs), figsize=(5.2 * len(costs), 4.8), sharey=True, squeeze=False
-    )
-    for axis, (title, lines) in zip(axes[0], costs.items(), strict=True):
-        for name, line in lines.items():
-            sizes = sorted(line)
-            ours = name == "m4dl"
-            axis.loglog(
-                sizes,
-                [1e3 * line[size] for size in sizes],
-                **({"color": "black", "linewidth": 2.2, "zorder": 3} if ours else {}),
-                **({} if ours else {"color": colours[name]}),
-                marker="o",
-                markersize=4,
-                label=name,
-            )
-        sizes = np.array(sorted(lines["m4dl"]), dtype=float)
-        anchor = 0.4e3 * lines["m4dl"][int(sizes[0])]
-        for power, dash in ((1.0, ":"), (EXPONENT, "--")):
-            guide = anchor * (sizes / sizes[0]) ** power
-            axis.loglog(sizes, guide, dash, color="0.6", linewidth=1, label=f"D^{power:g}")
-        axis.set_xticks(sizes, [f"{math.isqrt(int(size))}²" for size in sizes])
-        axis.minorticks_off()
-        axis.set_title(title)
-        axis.set_xlabel("parameters D")
-        axis.grid(alpha=0.3)
-    axes[0, 0].set_ylabel("processor time per MALA step and chain, ms")
-    handles: dict[str, Any] = {}
-    for axis in axes[0]:
-        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
-    figure.set_layout_engine("constrained")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 @pytest.mark.parametrize("n", [32, 64, 128])
 @pytest.mark.parametrize("family", [SCHRODINGER, DARCY], ids=lambda family: family.name)
 def test_elliptic(family: Family, n: int, race: Any, table: Any) -> None:
@@ -330,7 +285,7 @@ def main() -> None:
         return
     picture = RESULTS / f"{machine(arguments.name)}-elliptic.png"
     RESULTS.mkdir(exist_ok=True)
-    plot(costs, picture)
+    plot_costs(costs, picture, guides=(1.0, EXPONENT))
     note = f"![Cost of a MALA step against D]({RESULTS.name}/{picture.name})"
     publish("elliptic", where, tables, arguments.name, [note])
 

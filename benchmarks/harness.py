@@ -49,29 +49,31 @@ class Contender:
     name: str
     advance: Callable[[int], Clock]
     steps: int = 1
+    on_the_wall: bool = False
+    """Count wall time, not processor time: what threads are for."""
     seconds: list[float] = field(default_factory=list)
-    """Processor time per step, one number for each block."""
+    """Seconds per step, one number for each block."""
     cpu: float = 0.0
     wall: float = 0.0
 
     def block(self, iterations: int) -> None:
         """Advance, and note the seconds per step."""
         cpu, wall = self.advance(iterations)
-        self.seconds.append(cpu / (iterations * self.steps))
+        self.seconds.append((wall if self.on_the_wall else cpu) / (iterations * self.steps))
         self.cpu += cpu
         self.wall += wall
 
     def iterations_in(self, seconds: float) -> int:
         """About how many iterations take so long; at least two."""
-        iterations, took = 2, self.advance(2)[0]
+        iterations, took = 2, self.advance(2)[self.on_the_wall]
         while took < 0.2 * seconds:
             iterations *= 2
-            took = self.advance(iterations)[0]
+            took = self.advance(iterations)[self.on_the_wall]
         return max(2, round(iterations * seconds / took))
 
     @property
     def cost(self) -> float:
-        """Processor time per step, the median of the blocks."""
+        """Seconds per step, the median of the blocks."""
         return median(self.seconds)
 
     def over(self, other: Contender) -> tuple[float, float, float]:
@@ -98,18 +100,25 @@ def share(contenders: Sequence[Contender]) -> float:
     return sum(c.cpu for c in contenders) / sum(c.wall for c in contenders)
 
 
-def m4dl_chains(name: str, posterior: m4dl.Posterior, kernel: Any, start: Array) -> Contender:
-    """``CHAINS`` chains on one thread, their log-likelihoods recorded at every step.
+def m4dl_chains(
+    name: str,
+    posterior: m4dl.Posterior,
+    kernel: Any,
+    start: Array,
+    chains: int = CHAINS,
+    threads: int = 1,
+) -> Contender:
+    """Chains whose log-likelihoods are recorded at every step.
 
     ``start`` is white noise, (W,) or (chains, W).
     """
-    rows = np.array(np.broadcast_to(start, (CHAINS, posterior.white)))
-    run = kernel.start(posterior.core, CHAINS, 1, rows, 1)
+    rows = np.array(np.broadcast_to(start, (chains, posterior.white)))
+    run = kernel.start(posterior.core, chains, 1, rows, threads)
 
     def advance(iterations: int) -> None:
-        run.advance(iterations, 1, None, np.empty((CHAINS, iterations)))
+        run.advance(iterations, 1, None, np.empty((chains, iterations)))
 
-    return Contender(name, clocked(advance), CHAINS)
+    return Contender(name, clocked(advance), chains)
 
 
 def by_hand(name: str, chain: Any, target: Any, start: Array, step: float) -> Contender:

@@ -48,7 +48,7 @@ def _truth(n: int) -> Array:
 
 
 class DarcyField:
-    """-div(f grad u) = 1, u = 0 on the boundary; f = exp(theta), its mean over corners in each cell.
+    """-div(f grad u) = 1, u = 0 on the boundary; f of a cell: exp(theta), averaged over corners.
 
     theta = c (kappa^2 - Lap)^{-1} W at the (n + 2)^2 nodes, Lap Neumann with lumped mass, so that
     the cosines cos(pi i k / (n + 1)) diagonalise it: white noise ``xi`` holds coefficients of
