@@ -25,6 +25,7 @@ except ImportError:
 TOLERANCE = 1e-8
 """Of the residual, relative to the right-hand side."""
 MOST_ITERATIONS = 200
+Transform = Callable[[Array], Array]
 
 
 def symmetric(lower: Any) -> Any:
@@ -51,16 +52,16 @@ class Sines:
         self._even = sines[0::2, : self._half].copy()
         self._odd = sines[1::2, : self._half].copy()
         self._a, self._b = np.empty((n, n)), np.empty((n, n))
-        ways: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array], Array]] = {
-            "fast transform": (self._fast, self._fast, np.arange(n)),
-            "product": (self._product, self._product, np.arange(n)),
+        natural, parity = np.arange(n), np.r_[0:n:2, 1:n:2]
+        self.ways: dict[str, tuple[Transform, Transform, Array]] = {
+            "fast transform": (self._fast, self._fast, natural),
+            "product": (self._product, self._product, natural),
         }
         if n % 2 == 0:
-            parity = np.r_[0:n:2, 1:n:2]
-            ways["folded product"] = (self._fold, self._unfold, parity)
+            self.ways["folded product"] = (self._fold, self._unfold, parity)
         values = np.random.default_rng(0).standard_normal((n, n))
-        self.way = min(ways, key=lambda k: _least_time(ways[k][:2], values))
-        self.there, self.back, self.order = ways[self.way]
+        self.way = min(self.ways, key=lambda way: _least_time(self.ways[way][:2], values))
+        self.there, self.back, self.order = self.ways[self.way]
 
     def _fast(self, x: Array) -> Array:
         return np.asarray(dstn(x, type=1, norm="ortho"))
@@ -90,7 +91,7 @@ class Sines:
         return b
 
 
-def _least_time(functions: tuple[Callable[[Array], Array], ...], values: Array) -> float:
+def _least_time(functions: tuple[Transform, ...], values: Array) -> float:
     """Seconds that the functions take one after the other, the least of five."""
     seconds = []
     for _ in range(5):
