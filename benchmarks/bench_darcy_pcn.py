@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import by_hand as reference
 import m4dl
 import numpy as np
 import pytest
-import reference_numpy as reference
-from harness import by_hand, m4dl_chains, rates, times, verdict
+from harness import AGREE, by_hand, m4dl_chains, rates, times, verdict
 
 BETA = 0.05  # accepted with probability 0.2
 LEAST = 8000.0
@@ -25,14 +25,15 @@ def posterior() -> m4dl.Posterior:
 
 
 def check(ours: m4dl.Posterior, theirs: reference.Darcy) -> None:
-    """Potential and gradient agree to 1e-10 at the same white noise."""
+    """Potential and gradient agree at the same white noise."""
+    most = AGREE["direct"]
     xi = np.random.default_rng(3).standard_normal((4, 64))
     phi, gradient = ours.gradient(xi, threads=1)
-    np.testing.assert_allclose(ours.potential(xi, threads=1), phi, rtol=1e-10)
+    np.testing.assert_allclose(ours.potential(xi, threads=1), phi, rtol=most[0])
     for k, x in enumerate(xi):
         value, slope = theirs.gradient(x)
-        assert phi[k] == pytest.approx(value, rel=1e-10)
-        assert np.linalg.norm(gradient[k] - slope) <= 1e-10 * np.linalg.norm(slope)
+        assert phi[k] == pytest.approx(value, rel=most[0])
+        assert np.linalg.norm(gradient[k] - slope) <= most[1] * np.linalg.norm(slope)
 
 
 def test_darcy_pcn(race: Any, table: Any) -> None:

@@ -13,11 +13,10 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
-import bench_schrodinger_mala as schrodinger
 import m4dl
 import numpy as np
-import reference_numpy as reference
 from harness import CHAINS, Clock, Contender, clocked, rates, times
+from problems import SCHRODINGER
 
 DRAWS = 30
 
@@ -56,8 +55,8 @@ class Worker:
 
 def serve() -> None:
     """Say the instruction set and the hash of some draws, then time what is asked for."""
-    posterior = schrodinger.posterior(reference.problem(64))
-    kernel = m4dl.MALA(schrodinger.STEP_SIZE, adapt=False)
+    posterior = SCHRODINGER.posterior(SCHRODINGER.data(64))
+    kernel = m4dl.MALA(SCHRODINGER.step_size, adapt=False)
     run = kernel.start(posterior.core, CHAINS, 1, np.zeros((CHAINS, posterior.white)), 1)
     theta = np.empty((CHAINS, DRAWS, posterior.parameters))
     log_likelihood = np.empty((CHAINS, DRAWS))

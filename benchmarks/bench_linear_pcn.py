@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import by_hand as reference
 import m4dl
 import numpy as np
 import pytest
-import reference_numpy as reference
 import scipy.sparse as sp
-from harness import CHAINS, Array, Contender, by_hand, clocked, m4dl_chains
-from m4dl import _core
+from harness import Array, Contender, by_hand, clocked, m4dl_chains
+from profile_step import drawing
 
 SIZE = 100_000
 BETA = 0.008  # accepted with probability 0.25
-COUNT = 2048
-"""Normals per lane and call: so few that they and their copies stay in the cache."""
 
 
 class Identity:
@@ -30,23 +28,6 @@ class Identity:
 
     def gradient(self, xi: Array) -> tuple[float, Array]:
         return self.potential(xi), xi - self._data
-
-
-def drawing() -> tuple[Contender, Contender]:
-    """The normals, and what their way to NumPy costs besides: zeros and two copies."""
-
-    def normals(calls: int) -> None:
-        for step in range(calls):
-            _core.normals(1, 0, step, COUNT)
-
-    def copies(calls: int) -> None:
-        for _ in range(calls):
-            np.zeros((COUNT, CHAINS)).copy().copy()
-
-    return (
-        Contender("normals alone", clocked(normals), COUNT * CHAINS),
-        Contender("copies", clocked(copies), COUNT * CHAINS),
-    )
 
 
 def test_linear_pcn(race: Any, table: Any) -> None:

@@ -18,6 +18,12 @@ CHAINS = 8
 """Chains that advance together in one block of lanes."""
 
 
+LEAST_ROUNDS, MOST_ROUNDS = 3, 9
+AGREE = {"direct": (1e-6, 1e-5), "iterative": (1e-5, 1e-4)}
+"""Relative errors of potential and gradient beyond which a comparison would be none. An error of
+1e-8 in the solution is a larger one in the potential, whose residuals are differences."""
+
+
 Clock = tuple[float, float]
 """Seconds of processor time and of wall time."""
 
@@ -43,29 +49,31 @@ class Contender:
     name: str
     advance: Callable[[int], Clock]
     steps: int = 1
+    on_the_wall: bool = False
+    """Count wall time, not processor time: what threads are for."""
     seconds: list[float] = field(default_factory=list)
-    """Processor time per step, one number for each block."""
+    """Seconds per step, one number for each block."""
     cpu: float = 0.0
     wall: float = 0.0
 
     def block(self, iterations: int) -> None:
         """Advance, and note the seconds per step."""
         cpu, wall = self.advance(iterations)
-        self.seconds.append(cpu / (iterations * self.steps))
+        self.seconds.append((wall if self.on_the_wall else cpu) / (iterations * self.steps))
         self.cpu += cpu
         self.wall += wall
 
     def iterations_in(self, seconds: float) -> int:
         """About how many iterations take so long; at least two."""
-        iterations, took = 2, self.advance(2)[0]
+        iterations, took = 2, self.advance(2)[self.on_the_wall]
         while took < 0.2 * seconds:
             iterations *= 2
-            took = self.advance(iterations)[0]
+            took = self.advance(iterations)[self.on_the_wall]
         return max(2, round(iterations * seconds / took))
 
     @property
     def cost(self) -> float:
-        """Processor time per step, the median of the blocks."""
+        """Seconds per step, the median of the blocks."""
         return median(self.seconds)
 
     def over(self, other: Contender) -> tuple[float, float, float]:
@@ -77,22 +85,44 @@ class Contender:
         return low, middle, high
 
 
-def m4dl_chains(name: str, posterior: m4dl.Posterior, kernel: Any, start: Array) -> Contender:
-    """``CHAINS`` chains on one thread, their log-likelihoods recorded at every step.
+def take_turns(contenders: Sequence[Contender], seconds: float) -> None:
+    """Time blocks of all in turns: about ``seconds`` for each, three to nine rounds."""
+    counts = [contender.iterations_in(seconds / MOST_ROUNDS) for contender in contenders]
+    for k in range(MOST_ROUNDS):
+        if k >= LEAST_ROUNDS and sum(c.wall for c in contenders) >= seconds * len(contenders):
+            break
+        for contender, iterations in zip(contenders, counts, strict=True):
+            contender.block(iterations)
+
+
+def share(contenders: Sequence[Contender]) -> float:
+    """Processor time over wall time."""
+    return sum(c.cpu for c in contenders) / sum(c.wall for c in contenders)
+
+
+def m4dl_chains(
+    name: str,
+    posterior: m4dl.Posterior,
+    kernel: Any,
+    start: Array,
+    chains: int = CHAINS,
+    threads: int = 1,
+) -> Contender:
+    """Chains whose log-likelihoods are recorded at every step.
 
     ``start`` is white noise, (W,) or (chains, W).
     """
-    rows = np.array(np.broadcast_to(start, (CHAINS, posterior.white)))
-    run = kernel.start(posterior.core, CHAINS, 1, rows, 1)
+    rows = np.array(np.broadcast_to(start, (chains, posterior.white)))
+    run = kernel.start(posterior.core, chains, 1, rows, threads)
 
     def advance(iterations: int) -> None:
-        run.advance(iterations, 1, None, np.empty((CHAINS, iterations)))
+        run.advance(iterations, 1, None, np.empty((chains, iterations)))
 
-    return Contender(name, clocked(advance), CHAINS)
+    return Contender(name, clocked(advance), chains)
 
 
 def by_hand(name: str, chain: Any, target: Any, start: Array, step: float) -> Contender:
-    """One chain of ``reference_numpy``; each block goes on where the last one ended.
+    """One chain of the package ``by_hand``; each block goes on where the last one ended.
 
     A block evaluates its start anew, which costs what a step costs: k iterations are k - 1 steps.
     """

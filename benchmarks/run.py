@@ -8,81 +8,14 @@ everything else first: the results say what share of a core the run got.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
-from importlib import metadata
 from pathlib import Path
 
-import m4dl
-import numpy as np
-from harness import markdown
-
-HERE = Path(__file__).parent
-BEGIN, END = "<!-- latest -->\n", "<!-- end of latest -->\n"
-
-
-def processor() -> str:
-    """Model of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", cpuinfo.read_text(), re.MULTILINE))
-        if "model name" in found:
-            return f"{found['model name']} (family {found['cpu family']}, model {found['model']})"
-    if sys.platform == "darwin":
-        return output("sysctl", "-n", "machdep.cpu.brand_string")
-    return platform.processor() or platform.machine()
-
-
-def output(*command: str) -> str:
-    """What a command prints; "unknown" if it fails."""
-    try:
-        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
-
-
-def version(package: str) -> str:
-    """Installed version of a package."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def setting() -> dict[str, str]:
-    """The machine, the build and the versions."""
-    build = m4dl.build_info()
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    cores = os.cpu_count() or 0
-    packages = ("numpy", "scipy", "scikit-sparse", "pytest-benchmark")
-    return {
-        "processor": processor(),
-        "cores": f"{cores}; one is used",
-        "load average before the run": f"{os.getloadavg()[0]:.2f}",
-        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "m4dl": f"{build['version']}, commit "
-        + output("git", "--no-optional-locks", "describe", "--always", "--dirty"),
-        "compiler": f"{build['compiler']}, {build['build_type']}",
-        "flags": f"`{build['flags']}`",
-        "instruction set": f"{build['isa']} ({build['lanes']} lanes)",
-        "Python": platform.python_version(),
-        "packages": ", ".join(f"{name} {version(name)}" for name in packages),
-        "BLAS of NumPy": f"{blas['name']} {blas['version']}",
-        "date (UTC)": datetime.datetime.now(datetime.UTC).date().isoformat(),
-    }
-
-
-def slug(text: str) -> str:
-    """A file name."""
-    text = re.sub(r"\((R|TM|family.*?)\)|@.*", "", text)
-    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))
+from report import HERE, publish, setting
 
 
 def measure() -> tuple[dict[str, list[dict[str, str]]], float]:
@@ -110,18 +43,7 @@ def main() -> None:
     where = setting()
     tables, share = measure()
     where["processor time over wall time"] = f"{100 * share:.0f} %, the least of all benchmarks"
-    rows = [{"": key, "value": value} for key, value in where.items()]
-    parts = [f"### {title}\n\n{markdown(rows)}" for title, rows in tables.items()]
-    body = "\n\n".join([markdown(rows), *parts]) + "\n"
-    name = slug(name or f"{processor()} {os.cpu_count()} cores")
-    target = HERE / "results" / f"{name}.md"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(f"# {where['processor']}\n\n{body}", encoding="utf-8")
-    readme = HERE / "README.md"
-    head, rest = readme.read_text(encoding="utf-8").split(BEGIN)
-    tail = rest.split(END)[1]
-    readme.write_text(f"{head}{BEGIN}\n{body}\n{END}{tail}", encoding="utf-8")
-    print(f"wrote {target.relative_to(HERE.parent)} and benchmarks/README.md")
+    publish("latest", where, tables, name)
 
 
 if __name__ == "__main__":

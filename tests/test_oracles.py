@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import oracles as o
 import pytest
-from scipy.fft import idctn
+from scipy.fft import dstn, idctn
 
 ROOT = Path(__file__).parents[1]
 Z_HAT = ROOT / "python" / "m4dl" / "data" / "aristoff_bangerth" / "z_hat.csv"
@@ -285,14 +286,15 @@ def test_linear_posterior() -> None:
 
 @pytest.fixture(scope="module")
 def chains() -> ModuleType:
-    """benchmarks/reference_numpy.py, which is no package."""
+    """benchmarks/by_hand, a package that is not installed."""
+    folder = ROOT / "benchmarks" / "by_hand"
     spec = importlib.util.spec_from_file_location(
-        "reference_numpy", ROOT / "benchmarks" / "reference_numpy.py"
+        "by_hand", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["reference_numpy"] = module
+    sys.modules["by_hand"] = module
     spec.loader.exec_module(module)
     return module
 
@@ -319,6 +321,58 @@ def test_handwritten_targets(chains: ModuleType, solver: str) -> None:
     assert value == pytest.approx(model.potential(x, z_hat, 0.05), rel=1e-11)
     exact = 2.0 * model.gradient(x, z_hat, 0.05)
     np.testing.assert_allclose(slope, exact, rtol=0, atol=1e-10 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("solver", ["SineTransform", "ruge_stuben", "smoothed_aggregation"])
+def test_handwritten_iterations(chains: ModuleType, solver: str) -> None:
+    """They end at a residual of 1e-8, and start from the last solution without harm."""
+    factory = chains.SineTransform
+    if solver != "SineTransform":
+        pytest.importorskip("pyamg")
+        factory = partial(chains.Multigrid, method=solver)
+    oracle = o.load_reference("P1")
+    target = chains.Schrodinger(oracle.data, factory, "cosine")
+    exact = chains.Schrodinger(oracle.data, chains.SuperLU, "cosine")
+    for size in (0.0, 1.0, 0.9):
+        xi = size * oracle.data["xi_init"]
+        phi, gradient = exact.gradient(xi)
+        value, slope = target.gradient(xi)
+        # A residual of 1e-8 times |b| leaves 1e-7 in u, times u/sigma = 50 in a misfit.
+        assert value == pytest.approx(phi, rel=1e-5)
+        assert np.linalg.norm(slope - gradient) <= 1e-4 * np.linalg.norm(gradient)
+
+
+@pytest.mark.parametrize("n", [15, 16, 32])
+def test_handwritten_sines(chains: ModuleType, n: int) -> None:
+    """Each way to transform is scipy's, up to the order of frequencies, and is its own inverse."""
+    x = np.random.default_rng(n).standard_normal((n, n))
+    exact = dstn(x, type=1, norm="ortho")
+    sines = sys.modules["by_hand.iterative"].Sines(n)
+    for there, back, order in sines.ways.values():
+        y = there(x).copy()
+        np.testing.assert_allclose(y, exact[np.ix_(order, order)], rtol=0, atol=1e-13 * n)
+        np.testing.assert_allclose(back(y), x, rtol=0, atol=1e-13 * n)
+
+
+def test_handwritten_darcy_field(chains: ModuleType) -> None:
+    """Against the oracle's elements, and the dense covariance of the prior."""
+    n = 8
+    data = chains.darcy_problem(n)
+    target = chains.DarcyField(data, chains.SuperLU)
+    box = o.Box((n + 1, n + 1))
+    oracle = o.DarcyGrid(box, data["X"], at="nodes")
+    unit = np.stack([target.push(row) for row in np.eye(target.size)], axis=1)
+    covariance = o.matern_covariance(box, "nodes", 1.0, 0.5, 1.0)
+    np.testing.assert_allclose(unit @ unit.T, covariance, rtol=0, atol=1e-11)
+    xi = np.random.default_rng(2).standard_normal(target.size)
+    theta = unit @ xi
+    np.testing.assert_allclose(target.white(theta), xi, rtol=0, atol=1e-11)
+    phi = oracle.potential(theta, data["y"], data["sigma"])
+    gradient = unit.T @ oracle.gradient(theta, data["y"], data["sigma"])
+    value, slope = target.gradient(xi)
+    assert value == pytest.approx(phi, rel=1e-11)
+    assert target.potential(xi) == pytest.approx(phi, rel=1e-11)
+    np.testing.assert_allclose(slope, gradient, rtol=0, atol=1e-11 * np.abs(gradient).max())
 
 
 def test_handwritten_chains(chains: ModuleType) -> None:

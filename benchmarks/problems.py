@@ -1,0 +1,149 @@
+"""The two elliptic posteriors of the benchmarks, as m4dl's and as targets by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import by_hand as reference
+import m4dl
+import numpy as np
+from harness import Array
+from scipy.fft import idctn
+
+
+@dataclass(frozen=True)
+class Family:
+    """One posterior for every n; MALA accepts about half of its proposals at ``step_size``."""
+
+    name: str
+    step_size: float
+    data: Callable[[int], dict[str, Any]]
+    posterior: Callable[[dict[str, Any]], m4dl.Posterior]
+    by_hand: Callable[[dict[str, Any], Any], Any]
+    """A target whose white noise are coefficients of cosines, given the data and a solver."""
+    transform: int
+    """The type of the cosine transform that belongs to the prior."""
+
+
+def _schrodinger(data: dict[str, Any]) -> m4dl.Posterior:
+    grid = m4dl.Grid((data["n"] + 1,) * 2)
+    return m4dl.Posterior(
+        m4dl.Schrodinger(grid, data["X"], data["g"], at="interior"),
+        m4dl.MaternPrior(
+            grid, std=data["s"], length=0.5, smoothness=1, at="interior", boundary="neumann"
+        ),
+        data=data["y"],
+        noise=m4dl.GaussianNoise(data["sigma"]),
+    )
+
+
+def _darcy(data: dict[str, Any]) -> m4dl.Posterior:
+    grid = m4dl.Grid((data["n"] + 1,) * 2)
+    return m4dl.Posterior(
+        m4dl.Darcy(grid, data["X"], 1.0),
+        m4dl.MaternPrior(grid, std=data["s"], length=0.5, smoothness=1, boundary="neumann"),
+        data=data["y"],
+        noise=m4dl.GaussianNoise(data["sigma"]),
+    )
+
+
+def _schrodinger_by_hand(data: dict[str, Any], solver: Any) -> reference.Schrodinger:
+    return reference.Schrodinger(data, solver, "cosine")
+
+
+SCHRODINGER = Family(
+    "Schroedinger", 1e-3, reference.problem, _schrodinger, _schrodinger_by_hand, transform=2
+)
+DARCY = Family("Darcy", 3e-4, reference.darcy_problem, _darcy, reference.DarcyField, transform=1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A posterior at one n, and where its chains start."""
+
+    family: Family
+    n: int
+    data: dict[str, Any]
+    posterior: m4dl.Posterior
+    cosines: Array
+    """The start as coefficients of cosines, for the targets by hand."""
+    start: Array
+    """The same in m4dl's white noise."""
+
+    def by_hand(self, solver: Any) -> Any:
+        """The target by hand with a solver."""
+        return self.family.by_hand(self.data, solver)
+
+
+def case(family: Family, n: int) -> Case:
+    """The posterior at n, started at a state of the chain.
+
+    Coefficients of low cosines come from a warm-up at 32 x 32, where they mean the same; the data
+    say nothing of the others, and these are drawn from the prior.
+    """
+    data = family.data(n)
+    posterior = family.posterior(data)
+    low = _warm(family)
+    side = round(posterior.parameters**0.5)
+    cosines = np.random.default_rng(n).standard_normal((side, side))
+    cosines[: len(low), : len(low)] = low
+    cosines = cosines.ravel()
+    theta = family.by_hand(data, _no_solver).push(cosines)
+    return Case(family, n, data, posterior, cosines, white_noise(family, posterior, cosines, theta))
+
+
+def white_noise(family: Family, posterior: m4dl.Posterior, cosines: Array, theta: Array) -> Array:
+    """m4dl's white noise of ``theta``: the coefficients, or values at the nodes.
+
+    Which of the two is up to m4dl: both have the law N(0, I).
+    """
+    side = round(theta.size**0.5)
+    square = cosines.reshape(side, side)
+    nodes = np.asarray(idctn(square, type=family.transform, norm="ortho")).ravel()
+    for xi in (cosines, nodes):
+        if np.allclose(posterior.prior.push(xi, threads=1), theta, rtol=0.0, atol=1e-7):
+            return xi
+    raise AssertionError(f"{family.name}: the priors differ")
+
+
+@cache
+def _warm(family: Family) -> Array:
+    """Coefficients at 32 x 32, (side, side), after a warm-up."""
+    data = family.data(32)
+    posterior = family.posterior(data)
+    kernel = m4dl.MALA(1e-4, adapt=False)
+    run = kernel.start(posterior.core, 1, 3, np.zeros((1, posterior.white)), 1)
+    run.advance(4000)
+    theta = posterior.prior.push(run.state()["xi"][0], threads=1)
+    side = round(theta.size**0.5)
+    white = family.by_hand(data, _no_solver).white(theta)
+    return np.asarray(white).reshape(side, side)
+
+
+def _no_solver(lower: Any) -> None:
+    """For a target of which only the prior is used."""
+
+
+def disagreement(case: Case, target: Any) -> tuple[float, float]:
+    """Relative errors of the potential and of the gradient, m4dl's against the target's.
+
+    At the start of the chains and at two states nearby. Both see the same theta; a gradient in
+    theta is pulled back by the target, so that the coordinates of m4dl's white noise do not matter.
+    """
+    model, data = case.posterior.model, case.posterior.data
+    std = case.posterior.noise.expand(data.size)
+    rng = np.random.default_rng(3)
+    worst = np.zeros(2)
+    for size in (0.0, 0.05, 0.1):
+        white = case.cosines + size * rng.standard_normal(case.cosines.size)
+        theta = target.push(white)
+        residual = (model.forward(theta, threads=1) - data) / std
+        phi = 0.5 * float(residual @ residual)
+        slope = target.pull(model.pull(theta, residual / std, threads=1))
+        value, exact = target.gradient(white)
+        error = np.linalg.norm(slope - exact) / np.linalg.norm(exact)
+        worst = np.maximum(worst, (abs(phi / value - 1.0), error))
+    return float(worst[0]), float(worst[1])
