@@ -376,11 +376,11 @@ SingleCholesky::SingleCholesky(std::shared_ptr<const Symbolic> symbolic, const V
     for (Index k = 0; k < panels_.size(); ++k) panels_[k] = static_cast<float>(factor.panels()[k]);
 }
 
-void SingleCholesky::solve(const Block& r, Block& z, FloatBlock& scratch) const {
+void SingleCholesky::solve(const Block& r, FloatBlock& z, FloatBlock& scratch) const {
     const Order& order = symbolic_->order;
     for (Index k = 0; k < symbolic_->size; ++k) scratch.row(k) = r.row(order[k]).cast<float>();
     both_single(*symbolic_, panels_.data(), scratch.data());
-    for (Index k = 0; k < symbolic_->size; ++k) z.row(order[k]) = scratch.row(k).cast<double>();
+    for (Index k = 0; k < symbolic_->size; ++k) z.row(order[k]) = scratch.row(k);
 }
 
 template class Cholesky<1>;

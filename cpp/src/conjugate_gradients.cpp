@@ -21,11 +21,29 @@ M4DL_INLINE void dot_kernel(const double* a, const double* b, Index rows, double
     }
 }
 template <int W>
-M4DL_INLINE void direction_kernel(const double* z, const double* beta, double* p, Index rows) {
+M4DL_INLINE void products_kernel(const double* r, const float* z, Index rows, double* rz,
+                                 double* zz) {
+    for (int h = 0; h < L; h += W) {
+        Real<W> a{}, b{};
+        for (Index k = 0; k < rows; ++k) {
+            Real<W> v;
+            simd::widen<W>(z + k * L + h, v);
+            a += load<W>(r + k * L + h) * v;
+            b += v * v;
+        }
+        store<W>(rz + h, a);
+        store<W>(zz + h, b);
+    }
+}
+template <int W>
+M4DL_INLINE void direction_kernel(const float* z, const double* beta, double* p, Index rows) {
     for (int h = 0; h < L; h += W) {
         const Real<W> factor = load<W>(beta + h);
-        for (Index k = 0; k < rows; ++k)
-            store<W>(p + k * L + h, load<W>(z + k * L + h) + factor * load<W>(p + k * L + h));
+        for (Index k = 0; k < rows; ++k) {
+            Real<W> v;
+            simd::widen<W>(z + k * L + h, v);
+            store<W>(p + k * L + h, v + factor * load<W>(p + k * L + h));
+        }
     }
 }
 template <int W>
@@ -47,22 +65,27 @@ M4DL_INLINE void step_kernel(const double* alpha, const double* p, const double*
 
 M4DL_DISPATCH(dot_kernel, dot_rows, (const double* a, const double* b, Index rows, double* sum),
               (a, b, rows, sum))
+M4DL_DISPATCH(products_kernel, products_rows,
+              (const double* r, const float* z, Index rows, double* rz, double* zz),
+              (r, z, rows, rz, zz))
 M4DL_DISPATCH(direction_kernel, direction_rows,
-              (const double* z, const double* beta, double* p, Index rows), (z, beta, p, rows))
+              (const float* z, const double* beta, double* p, Index rows), (z, beta, p, rows))
 M4DL_DISPATCH(step_kernel, step_rows,
               (const double* alpha, const double* p, const double* w, double* x, double* r,
                Index rows, double* sum),
               (alpha, p, w, x, r, rows, sum))
 
-// body(first row, rows, sum) for each chunk; returns the sum of the sums, in order.
+Index chunk_size(Index rows) { return std::max(kChunk, (rows + kMostChunks - 1) / kMostChunks); }
+Index chunk_count(Index rows) { return (rows + chunk_size(rows) - 1) / chunk_size(rows); }
+
+// body(first row, rows, sum, number) for each chunk; returns the sum of the sums, in order.
 template <class Body>
 Lanes over_chunks(Index rows, Body&& body) {
-    const Index chunk = std::max(kChunk, (rows + kMostChunks - 1) / kMostChunks);
-    const Index chunks = (rows + chunk - 1) / chunk;
+    const Index chunk = chunk_size(rows), chunks = chunk_count(rows);
     alignas(64) double sums[kMostChunks * L];
     for_ranges(chunks, chunk, [&](Index begin, Index end) {
         for (Index c = begin; c < end; ++c)
-            body(c * chunk, std::min(chunk, rows - c * chunk), sums + c * L);
+            body(c * chunk, std::min(chunk, rows - c * chunk), sums + c * L, c);
     });
     Lanes total = Lanes::Zero();
     for (Index c = 0; c < chunks; ++c) total += Eigen::Map<const Lanes>(sums + c * L);
@@ -72,19 +95,31 @@ Lanes over_chunks(Index rows, Body&& body) {
 }  // namespace
 
 Lanes dot(const Block& a, const Block& b) {
-    return over_chunks(a.rows(), [&](Index first, Index rows, double* sum) {
+    return over_chunks(a.rows(), [&](Index first, Index rows, double* sum, Index) {
         dot_rows(a.data() + first * L, b.data() + first * L, rows, sum);
     });
 }
 
-void direction(const Block& z, const Lanes& beta, Block& p) {
+Products products(const Block& r, const FloatBlock& z) {
+    alignas(64) double other[kMostChunks * L];
+    Products out;
+    out.rz = over_chunks(r.rows(), [&](Index first, Index rows, double* sum, Index chunk) {
+        products_rows(r.data() + first * L, z.data() + first * L, rows, sum, other + chunk * L);
+    });
+    out.zz = Lanes::Zero();
+    for (Index c = 0; c < chunk_count(r.rows()); ++c)
+        out.zz += Eigen::Map<const Lanes>(other + c * L);
+    return out;
+}
+
+void direction(const FloatBlock& z, const Lanes& beta, Block& p) {
     for_ranges(p.rows(), 1, [&](Index begin, Index end) {
         direction_rows(z.data() + begin * L, beta.data(), p.data() + begin * L, end - begin);
     });
 }
 
 Lanes step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r) {
-    return over_chunks(x.rows(), [&](Index first, Index rows, double* sum) {
+    return over_chunks(x.rows(), [&](Index first, Index rows, double* sum, Index) {
         const Index at = first * L;
         step_rows(alpha.data(), p.data() + at, w.data() + at, x.data() + at, r.data() + at, rows,
                   sum);

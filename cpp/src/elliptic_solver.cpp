@@ -6,7 +6,7 @@ namespace {
 using Kind = SolverOptions::Kind;
 
 // Unknowns from which an iterative solver is the faster one, by measurement.
-constexpr Index kMultigridFrom = 20 * 20, kFrozenFrom = 40 * 40;
+constexpr Index kPotentialFrom = 20 * 20, kDiffusionFrom = 48 * 48, kFrozenFrom = 40 * 40;
 
 bool only_diagonal_varies(const AffineOperator& a) {
     for (const auto& [entry, row, column] : a.varying())
@@ -17,7 +17,7 @@ bool only_diagonal_varies(const AffineOperator& a) {
 // Multigrid on boxes; the frozen factor where only lower-order terms vary, so that a factor of one
 // state suits all the others; the direct solver for the rest.
 Kind automatic(const AffineOperator& a, const std::optional<BoxProblem>& box) {
-    if (box && box->kind == BoxProblem::Kind::kPotential && a.size() >= kMultigridFrom) return Kind::kMultigrid;
+    if (box && a.size() >= (box->kind == BoxProblem::Kind::kPotential ? kPotentialFrom : kDiffusionFrom)) return Kind::kMultigrid;
     if (only_diagonal_varies(a) && a.size() >= kFrozenFrom) return Kind::kFrozen;
     return Kind::kDirect;
 }

@@ -95,7 +95,8 @@ private:
             : solver(s),
               factor(s.factor_),
               values(s.a_->values()),
-              scratch(FloatBlock::Zero(s.a_->size(), kLanes)),
+              preconditioned(FloatBlock::Zero(s.a_->size(), kLanes)),
+              scratch(preconditioned),
               cg(s.a_->size()) {}
 
         void solve(const Block& c, std::span<Block> rhs) override {
@@ -110,14 +111,18 @@ private:
                         multiply(solver.rows_, values.data(), p.data(), w.data(), begin, end);
                     });
                 },
-                [&](const Block& r, Block& z) { factor->solve(r, z, scratch); }, cg);
+                [&](const Block& r) -> const FloatBlock& {
+                    factor->solve(r, preconditioned, scratch);
+                    return preconditioned;
+                },
+                cg);
         }
         Lanes iterations() const override { return cg.iterations; }
 
         const FrozenSolver& solver;
         std::shared_ptr<const SingleCholesky> factor;
         Block values;
-        FloatBlock scratch;
+        FloatBlock preconditioned, scratch;
         CgWorkspace cg;
     };
 

@@ -1,3 +1,5 @@
+#include "m4dl/linalg/conjugate_gradients.hpp"
+#include "m4dl/linalg/diffusion.hpp"
 #include "m4dl/linalg/screened_poisson.hpp"
 #include "m4dl/model/elliptic_solver.hpp"
 
@@ -39,9 +41,67 @@ private:
     double tolerance_;
 };
 
+class DiffusionSolver final : public EllipticSolver {
+public:
+    DiffusionSolver(const BoxProblem& box, double tolerance)
+        : grid_(box.axes), tolerance_(tolerance) {}
+
+    std::string name() const override { return "multigrid"; }
+    bool threaded() const override { return grid_.unknowns() >= kWorthThreads; }
+    std::unique_ptr<EllipticSolver::Work> work() const override {
+        return std::make_unique<Work>(*this);
+    }
+
+private:
+    struct Work final : EllipticSolver::Work {
+        explicit Work(const DiffusionSolver& s)
+            : solver(s),
+              fields(s.grid_.workspace()),
+              cg(s.grid_.finest().size()),
+              padded(Block::Zero(s.grid_.finest().size(), kLanes)) {}
+
+        void solve(const Block& c, std::span<Block> rhs) override {
+            solver.grid_.set(c, fields);
+            for (Block& x : rhs) solve(x);
+        }
+        void solve(Block& x) override {
+            const GridLevel& g = solver.grid_.finest();
+            auto copy = [&](auto&& row) {
+                for_slabs(g, [&](Index begin, Index end) {
+                    for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
+                        for (Index k = 0; k < count; ++k) row(at + k, inside + k);
+                    });
+                });
+            };
+            copy([&](Index to, Index from) { padded.row(to) = x.row(from); });
+            conjugate_gradients(
+                padded, solver.tolerance_, kMostCycles,
+                [&](const Block& p, Block& w) { solver.grid_.apply(p, w, fields); },
+                [&](const Block& r) -> const FloatBlock& {
+                    return solver.grid_.precondition(r, fields);
+                },
+                cg);
+            copy([&](Index from, Index to) { x.row(to) = padded.row(from); });
+            // The boundary's zeros may be NaN in lanes that failed.
+            padded.setZero();
+        }
+        Lanes iterations() const override { return cg.iterations; }
+
+        const DiffusionSolver& solver;
+        Diffusion::Workspace fields;
+        CgWorkspace cg;
+        Block padded;
+    };
+
+    Diffusion grid_;
+    double tolerance_;
+};
+
 }  // namespace
 
 std::shared_ptr<const EllipticSolver> multigrid_solver(const BoxProblem& box, double tolerance) {
+    if (box.kind == BoxProblem::Kind::kDiffusion)
+        return std::make_shared<DiffusionSolver>(box, tolerance);
     return std::make_shared<PotentialSolver>(box, tolerance);
 }
 

@@ -2,6 +2,7 @@
 
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/base/simd.hpp"
+#include "m4dl/linalg/interpolation.hpp"
 
 namespace m4dl {
 namespace {
@@ -137,51 +138,6 @@ struct Smoother {
         std::memset(x.u.data() + slab * rows * L, 0,
                     sizeof(float) * static_cast<std::size_t>(rows * L));
     }
-
-    // u += interpolated correction of the coarser grid.
-    M4DL_INLINE void interpolate(Index slab, const PoissonLevel& coarse, const float* from) const {
-        for_lines(slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
-            const Index where[2] = {slab, l};
-            const float* line[K];
-            float weight[K];
-            int count = 0;
-            for (int corner = 0; corner < K; ++corner) {  // of the cell of coarse lines around it
-                Index node[2] = {0, 0};
-                double w = 1.0;
-                for (int a = 0; a < K / 2; ++a) {
-                    const Coarsening& c = g.coarsening[a];
-                    const bool next = (corner >> a) & 1;
-                    w *= next ? c.b[where[a]] : c.a[where[a]];
-                    node[a] = c.left[where[a]] + next;
-                }
-                if (w == 0.0) continue;
-                line[count] = from + coarse.line(node[0], node[1]) * L;
-                weight[count++] = static_cast<float>(w);
-            }
-            const Coarsening& along = g.coarsening[K / 2];
-            for (int h = 0; h < L; h += V) {
-                auto across = [&](Index node) M4DL_INLINE_LAMBDA {
-                    Float<W> sum = weight[0] * load<W>(line[0] + node * L + h);
-                    for (int q = 1; q < count; ++q)
-                        sum += weight[q] * load<W>(line[q] + node * L + h);
-                    return sum;
-                };
-                auto add = [&](Index k, const Float<W>& e) M4DL_INLINE_LAMBDA {
-                    float* here = x.u.data() + (at + k) * L + h;
-                    store<W>(here, load<W>(here) + e);
-                };
-                Float<W> left{};  // the coarse field at node c
-                for (Index c = 0, k = 1; k < g.nodes - 1; ++c) {
-                    const Float<W> right = across(c + 1);
-                    for (; k < along.kept[c + 1]; ++k)
-                        add(k, static_cast<float>(along.a[k]) * left +
-                                   static_cast<float>(along.b[k]) * right);
-                    if (k < g.nodes - 1) add(k++, right);
-                    left = right;
-                }
-            }
-        });
-    }
 };
 
 // Restriction of the residual to one slab of the coarser grid. After a sweep from zero the residual
@@ -308,7 +264,7 @@ M4DL_INLINE void go_up(const Pass& pass, Index begin, Index end, int phase) {
     if (phase == 0) {
         const Index low_red = first_range ? 1 : begin + 1, low_black = first_range ? 1 : begin + 2;
         for (Index i = begin; i < end; ++i) {
-            smooth.interpolate(i, *pass.coarse, pass.below->u.data());
+            interpolate_slab<W, K>(g, *pass.coarse, pass.below->u.data(), pass.fields.u.data(), i);
             if (i - 1 >= low_red) smooth.template relax<true>(i - 1, 0, omega);
             if (i - 2 >= low_black) smooth.relax(i - 2, 1);
         }
@@ -487,7 +443,7 @@ M4DL_INLINE void restrict_f(const Pass& pass, Index begin, Index end) {
 #define M4DL_PASS(name, parameters, arguments)                 \
     template <int W>                                           \
     M4DL_INLINE void name##_kernel parameters {                \
-        if (pass.level.lines == 1)                             \
+        if (pass.level.plane())                             \
             name<W, 2> arguments;                              \
         else                                                   \
             name<W, 4> arguments;                              \
@@ -503,13 +459,6 @@ M4DL_PASS(refine, (const Refinement& pass, Index begin, Index end, int phase),
 M4DL_PASS(invert_diagonal, (const Pass& pass, Index begin, Index end), (pass, begin, end))
 M4DL_PASS(restrict_f, (const Pass& pass, Index begin, Index end), (pass, begin, end))
 #undef M4DL_PASS
-
-// pass(begin, end) over the slabs inside, on the threads of this block.
-template <class Body>
-void for_slabs(const PoissonLevel& g, Body&& body) {
-    for_ranges(g.slabs - 2, g.lines * g.nodes,
-               [&](Index begin, Index end) { body(begin + 1, end + 1); });
-}
 
 void v_cycle(const std::vector<PoissonLevel>& levels, std::vector<Fields>& fields) {
     const std::size_t bottom = levels.size() - 1;
@@ -530,17 +479,9 @@ void v_cycle(const std::vector<PoissonLevel>& levels, std::vector<Fields>& field
 }  // namespace
 
 ScreenedPoisson::ScreenedPoisson(std::vector<Axis> axes, double scale) {
-    require(axes.size() == 2 || axes.size() == 3, "multigrid needs two or three axes, got ",
-            axes.size());
-    for (const Axis& x : axes)
-        require(x.cells() >= 2, "multigrid needs at least two cells along each axis");
-    for (Index depth = 0;; ++depth) {
-        PoissonLevel g;
-        g.axes = axes;
-        g.slabs = axes.front().cells() + 1;
-        g.lines = axes.size() == 3 ? axes[1].cells() + 1 : 1;
-        g.nodes = axes.back().cells() + 1;
-        for (const Axis& x : axes) {
+    for (GridLevel& grid : nested_grids(std::move(axes))) {
+        PoissonLevel& g = levels_.emplace_back(PoissonLevel{std::move(grid), {}, {}, 0});
+        for (const Axis& x : g.axes) {
             auto &below = g.below.emplace_back(x.cells() + 1),
                  &above = g.above.emplace_back(x.cells() + 1);
             for (Index k = 1; k < x.cells(); ++k) {
@@ -548,15 +489,7 @@ ScreenedPoisson::ScreenedPoisson(std::vector<Axis> axes, double scale) {
                 above[k] = scale / (x.width(k) * x.mass(k));
             }
         }
-        const std::vector<bool> halve = axes_to_halve(axes);
-        const bool more = std::find(halve.begin(), halve.end(), true) != halve.end();
-        for (std::size_t a = 0; more && a < axes.size(); ++a) {
-            g.coarsening.emplace_back(axes[a], halve[a], depth);
-            g.red += g.coarsening.back().parity();
-            axes[a] = g.coarsening.back().coarse;
-        }
-        levels_.push_back(std::move(g));
-        if (!more) break;
+        for (const Coarsening& c : g.coarsening) g.red += c.parity();
     }
     unknowns_ = 1;
     for (const Axis& x : levels_[0].axes) unknowns_ *= x.cells() - 1;
@@ -577,17 +510,12 @@ void ScreenedPoisson::set(const Block& c, const std::vector<Index>& parameter,
                           Workspace& w) const {
     const PoissonLevel& g = levels_[0];
     for_slabs(g, [&](Index begin, Index end) {
-        const bool plane = g.lines == 1;
-        const Index inside = g.nodes - 2, lines = plane ? 1 : g.lines - 2;
-        for (Index i = begin; i < end; ++i)
-            for (Index l = 0; l < lines; ++l) {
-                const Index at = g.line(i, plane ? 0 : l + 1) + 1;
-                const Index from = ((i - 1) * lines + l) * inside;
-                for (Index k = 0; k < inside; ++k) {
-                    w.f.row(at + k) = c.row(parameter[from + k]);
-                    w.levels[0].rhs.row(at + k) = w.f.row(at + k).cast<float>();
-                }
+        for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
+            for (Index k = 0; k < count; ++k) {
+                w.f.row(at + k) = c.row(parameter[inside + k]);
+                w.levels[0].rhs.row(at + k) = w.f.row(at + k).cast<float>();
             }
+        });
     });
     for (std::size_t k = 0; k < levels_.size(); ++k) {
         const bool last = k + 1 == levels_.size();
@@ -638,15 +566,10 @@ void ScreenedPoisson::solve(Block& x, double tolerance, int max_cycles, Workspac
         }
         v_cycle(levels_, w.levels);
     }
-    const bool plane = g.lines == 1;
-    const Index inside = g.nodes - 2, lines = plane ? 1 : g.lines - 2;
     for_slabs(g, [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i)
-            for (Index l = 0; l < lines; ++l) {
-                const Index at = g.line(i, plane ? 0 : l + 1) + 1;
-                const Index to = ((i - 1) * lines + l) * inside;
-                for (Index k = 0; k < inside; ++k) x.row(to + k) = w.u.row(at + k) + failed;
-            }
+        for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
+            for (Index k = 0; k < count; ++k) x.row(inside + k) = w.u.row(at + k) + failed;
+        });
     });
 }
 

@@ -56,7 +56,7 @@ public:
     SingleCholesky(std::shared_ptr<const Symbolic> symbolic, const Vector& values);
 
     // z := A^{-1} r up to single precision; scratch (size, kLanes).
-    void solve(const Block& r, Block& z, FloatBlock& scratch) const;
+    void solve(const Block& r, FloatBlock& z, FloatBlock& scratch) const;
     bool failed() const { return failed_; }
 
 private:

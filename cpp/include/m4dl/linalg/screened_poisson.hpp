@@ -17,22 +17,14 @@
 // Goeddeke, Strzodka, Turek, Int. J. Parallel Emerg. Distrib. Syst. 22 (2007) (mixed precision).
 #pragma once
 
-#include "m4dl/base/require.hpp"
-#include "m4dl/linalg/coarsening.hpp"
+#include "m4dl/linalg/nested_grids.hpp"
 
 namespace m4dl {
 
-// One grid of the hierarchy. Fields hold all nodes, the boundary's zeros included, in C order.
-struct PoissonLevel {
-    std::vector<Axis> axes;
-    Index slabs = 0, lines = 0, nodes = 0;  // nodes along the first, a middle, and the last axis
-    // Coupling of node i to i - 1 and i + 1 along each axis, s / (width mass); zero axes are absent.
+struct PoissonLevel : GridLevel {
+    // Coupling of node i to i - 1 and i + 1 along each axis: s / (width mass).
     std::vector<std::vector<double>> below, above;
-    std::vector<Coarsening> coarsening;  // to the next level; empty on the coarsest
-    Index red = 0;                       // parity of i + j + k of the nodes smoothed first
-
-    Index size() const { return slabs * lines * nodes; }
-    Index line(Index slab, Index line) const { return (slab * lines + line) * nodes; }
+    Index red = 0;  // parity of i + j + k of the nodes smoothed first: those of the coarser grid
 };
 
 class ScreenedPoisson {
