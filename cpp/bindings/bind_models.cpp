@@ -30,8 +30,8 @@ SolverOptions make_options(const std::string& solver, double tolerance) {
                                             {"frozen", Kind::kFrozen},
                                             {"multigrid", Kind::kMultigrid}};
     const auto it = kinds.find(solver);
-    require(it != kinds.end(),
-            "solver must be 'auto', 'direct', 'frozen' or 'multigrid', got '", solver, "'");
+    require(it != kinds.end(), "solver must be 'auto', 'direct', 'frozen' or 'multigrid', got '",
+            solver, "'");
     return {it->second, tolerance};
 }
 
@@ -140,13 +140,14 @@ void bind_simplices(py::module_& m, const char* name) {
     m.def(
         "darcy_simplices",
         [](const Mesh& mesh, const Array& points, const Array& source, const Array& boundary,
-           bool on_nodes, const std::string& link, double floor,
-           const std::string& solver, double tolerance) {
+           bool on_nodes, const std::string& link, double floor, const std::string& solver,
+           double tolerance) {
             return make<Darcy>(mesh, to_matrix(points), to_vector(source), to_vector(boundary),
                                on_nodes ? Darcy::on_nodes(mesh) : Darcy::on_cells(mesh),
                                make_link(link, floor), make_options(solver, tolerance));
         },
-        "mesh"_a, "points"_a, "source"_a, "boundary"_a, "on_nodes"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
+        "mesh"_a, "points"_a, "source"_a, "boundary"_a, "on_nodes"_a, "link"_a, "floor"_a,
+        "solver"_a, "tolerance"_a);
 }
 
 }  // namespace
@@ -182,7 +183,8 @@ void bind_models(py::module_& m) {
             return make<Schrodinger>(grid, to_matrix(points), to_vector(boundary), all_nodes,
                                      make_link(link, floor), make_options(solver, tolerance));
         },
-        "grid"_a, "points"_a, "boundary"_a, "all_nodes"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a);
+        "grid"_a, "points"_a, "boundary"_a, "all_nodes"_a, "link"_a, "floor"_a, "solver"_a,
+        "tolerance"_a);
     m.def(
         "darcy_grid",
         [](const Grid& grid, const Array& points, const Array& source, const Array& boundary,
@@ -193,8 +195,8 @@ void bind_models(py::module_& m) {
                 blocks.empty() ? Darcy::on_nodes(grid) : Darcy::on_blocks(grid, blocks),
                 make_link(link, floor), make_options(solver, tolerance));
         },
-        "grid"_a, "points"_a, "source"_a, "boundary"_a, "blocks"_a, "link"_a, "floor"_a, "solver"_a, "tolerance"_a,
-        "An empty list of blocks: coefficient at the nodes.");
+        "grid"_a, "points"_a, "source"_a, "boundary"_a, "blocks"_a, "link"_a, "floor"_a, "solver"_a,
+        "tolerance"_a, "An empty list of blocks: coefficient at the nodes.");
     bind_simplices<2>(m, "TriangleMesh");
     bind_simplices<3>(m, "TetrahedronMesh");
     m.def("affine_elliptic", &affine_elliptic, "unknowns"_a, "parameters"_a, "a_row"_a,

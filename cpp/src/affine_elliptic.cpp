@@ -17,12 +17,11 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
     require(offset_.size() == load_.size(), "one offset per right-hand side");
     require(load_terms_.empty() || load_terms_.size() == load_.size(),
             "load terms for all right-hand sides or for none");
-    require(observe_.columns() == n, "observe must have ", n, " columns, got ",
-            observe_.columns());
+    require(observe_.columns() == n, "observe must have ", n, " columns, got ", observe_.columns());
     require(!mean_ || mean_->rows() == operator_->parameters(), "the mean must give ",
             operator_->parameters(), " coefficients");
-    solver_ = make_solver(operator_, system.coordinates, system.box, options,
-                          reference_coefficient());
+    solver_ =
+        make_solver(operator_, system.coordinates, system.box, options, reference_coefficient());
 }
 
 // c where theta = 0.
@@ -100,8 +99,7 @@ void AffineElliptic::push(const Block& dtheta, Block& dy, Workspace& w) const {
             load_terms_[r].times(dc, du);
         operator_->push(dc, w.state[r], du);
         w.solver->solve(du);
-        for (Index p = 0; p < points(); ++p)
-            dy.row(r * points() + p) = observe_.row_times(p, du);
+        for (Index p = 0; p < points(); ++p) dy.row(r * points() + p) = observe_.row_times(p, du);
     }
 }
 

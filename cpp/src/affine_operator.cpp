@@ -75,8 +75,8 @@ M4DL_DISPATCH(push_kernel, push_all,
 
 Terms view(const std::vector<AffineOperator::Position>& varying, const SparseRows& t,
            const Vector& a0) {
-    return {varying.data(), static_cast<Index>(varying.size()), t.start(), t.column(),
-            t.value(),      a0.data()};
+    return {varying.data(), static_cast<Index>(varying.size()), t.start(), t.column(), t.value(),
+            a0.data()};
 }
 
 }  // namespace

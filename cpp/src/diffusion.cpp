@@ -23,7 +23,7 @@ using Fields = Diffusion::Workspace::Fields;
 template <int D, class T>
 struct Around {
     static constexpr int kCells = 1 << D;
-    Index first_cell;                     // before the line's node 0, on all axes
+    Index first_cell;                            // before the line's node 0, on all axes
     Index cell[kCells], corner[kCells][kCells];  // offsets of cells, of nodes
     const Elements<T>* elements;
     Index row[kCells];  // kind of the cell along the axes before the last, into the table
@@ -32,8 +32,7 @@ struct Around {
     M4DL_INLINE Around(const GridLevel& g, const Elements<T>& e, Index slab, Index line)
         : elements(&e), cells(g.nodes - 1) {
         const Index stride[3] = {1, g.nodes, g.lines * g.nodes};
-        const Index cell_stride[3] = {1, g.nodes - 1,
-                                      (g.nodes - 1) * (D == 3 ? g.lines - 1 : 1)};
+        const Index cell_stride[3] = {1, g.nodes - 1, (g.nodes - 1) * (D == 3 ? g.lines - 1 : 1)};
         const Index at[3] = {0, D == 3 ? line : slab, slab};
         const Index count[3] = {g.nodes - 1, D == 3 ? g.lines - 1 : g.slabs - 1, g.slabs - 1};
         // In two dimensions slabs are the axis next to the last.
@@ -50,7 +49,8 @@ struct Around {
             for (int q = 0; q < kCells; ++q) {
                 corner[c][q] = 0;
                 for (int a = 0; a < D; ++a)
-                    if ((q >> a) & 1) corner[c][q] += ((c >> a) & 1) ? node_stride[a] : -node_stride[a];
+                    if ((q >> a) & 1)
+                        corner[c][q] += ((c >> a) & 1) ? node_stride[a] : -node_stride[a];
             }
         }
     }
@@ -58,8 +58,7 @@ struct Around {
     // Element matrices of the cells around node k.
     M4DL_INLINE void at_node(Index k, const T* (&matrix)[kCells]) const {
         for (int c = 0; c < kCells; ++c)
-            matrix[c] =
-                elements->table[row[c] + Elements<T>::kind(k - 1 + (c & 1), cells)].data();
+            matrix[c] = elements->table[row[c] + Elements<T>::kind(k - 1 + (c & 1), cells)].data();
     }
 
     // Calls node(k, matrices) for k = first, first + step, ... inside the line; the matrices of all
@@ -131,8 +130,8 @@ M4DL_INLINE void relax_line(const Task& t, Index slab, Index line, Index parity)
         for (int h = 0; h < L; h += kPart<W, float>) {
             const Index here = (at + k) * L + h;
             float* u = t.x.u.data() + here;
-            const auto sum = load<W>(t.x.rhs.data() + here) -
-                             coupled<W, D, float>(around, matrix, kappa + h, u);
+            const auto sum =
+                load<W>(t.x.rhs.data() + here) - coupled<W, D, float>(around, matrix, kappa + h, u);
             store<W>(u, sum * load<W>(t.x.inverse.data() + here));
         }
     });
@@ -146,9 +145,10 @@ M4DL_INLINE void run(const Task& t, Index begin, Index end) {
             // Four colours of lines and nodes in space, two of nodes in the plane.
             for (int pass = 0; pass < (1 << (D - 1)); ++pass) {
                 const int colour = t.backward ? (1 << (D - 1)) - 1 - pass : pass;
-                for_lines<D>(t.g, (colour >> 1) == 1 ? 1 : 2, 2, [&](Index line) M4DL_INLINE_LAMBDA {
-                    relax_line<W, D>(t, slab, line, colour & 1);
-                });
+                for_lines<D>(t.g, (colour >> 1) == 1 ? 1 : 2, 2,
+                             [&](Index line) M4DL_INLINE_LAMBDA {
+                                 relax_line<W, D>(t, slab, line, colour & 1);
+                             });
             }
             continue;
         }
@@ -264,19 +264,24 @@ M4DL_INLINE void gather_kernel(const Gather& g, Index begin, Index end) {
         for (Index j = g.shares.coarse[1] == 1 ? 0 : g.shares.margin;
              j < (g.shares.coarse[1] == 1 ? 1 : g.shares.coarse[1] - g.shares.margin); ++j)
             for (Index k = g.shares.margin; k < g.shares.coarse[2] - g.shares.margin; ++k) {
-                const Share &a = g.shares.share[0][i], &b = g.shares.share[1][j], &c = g.shares.share[2][k];
+                const Share &a = g.shares.share[0][i], &b = g.shares.share[1][j],
+                            &c = g.shares.share[2][k];
                 for (int h = 0; h < L; h += simd::kFloatWidth<W>) {
                     simd::Float<W> sum{};
                     for (int p = 0; p < a.count; ++p)
                         for (int q = 0; q < b.count; ++q) {
                             const double w = a.weight[p] * b.weight[q];
-                            const float* line =
-                                g.from + (((a.first + p) * g.shares.fine[1] + b.first + q) * g.shares.fine[2] +
-                                          c.first) * L + h;
+                            const float* line = g.from +
+                                                (((a.first + p) * g.shares.fine[1] + b.first + q) *
+                                                     g.shares.fine[2] +
+                                                 c.first) *
+                                                    L +
+                                                h;
                             for (int r = 0; r < c.count; ++r)
                                 sum += static_cast<float>(w * c.weight[r]) * load<W>(line + r * L);
                         }
-                    store<W>(g.to + ((i * g.shares.coarse[1] + j) * g.shares.coarse[2] + k) * L + h, sum);
+                    store<W>(g.to + ((i * g.shares.coarse[1] + j) * g.shares.coarse[2] + k) * L + h,
+                             sum);
                 }
             }
 }
@@ -320,8 +325,8 @@ Elements<T> elements_of(const std::vector<Axis>& axes) {
                 double product = 1.0;
                 for (int a = 0; a < d; ++a) {
                     const bool same = ((q >> a) & 1) == 0;
-                    product *= a == along ? (same ? 1.0 : -1.0) / width[a]
-                                          : width[a] / (same ? 3.0 : 6.0);
+                    product *=
+                        a == along ? (same ? 1.0 : -1.0) / width[a] : width[a] / (same ? 3.0 : 6.0);
                 }
                 value += product;
             }

@@ -1,5 +1,6 @@
-#include "m4dl/linalg/cholesky.hpp"
 #include "m4dl/model/elliptic_solver.hpp"
+
+#include "m4dl/linalg/cholesky.hpp"
 
 namespace m4dl {
 namespace {

@@ -17,7 +17,9 @@ bool only_diagonal_varies(const AffineOperator& a) {
 // Multigrid on boxes; the frozen factor where only lower-order terms vary, so that a factor of one
 // state suits all the others; the direct solver for the rest.
 Kind automatic(const AffineOperator& a, const std::optional<BoxProblem>& box) {
-    if (box && a.size() >= (box->kind == BoxProblem::Kind::kPotential ? kPotentialFrom : kDiffusionFrom)) return Kind::kMultigrid;
+    if (box &&
+        a.size() >= (box->kind == BoxProblem::Kind::kPotential ? kPotentialFrom : kDiffusionFrom))
+        return Kind::kMultigrid;
     if (only_diagonal_varies(a) && a.size() >= kFrozenFrom) return Kind::kFrozen;
     return Kind::kDirect;
 }

@@ -1,8 +1,9 @@
+#include "m4dl/model/elliptic_solver.hpp"
+
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/base/simd.hpp"
 #include "m4dl/linalg/cholesky.hpp"
 #include "m4dl/linalg/conjugate_gradients.hpp"
-#include "m4dl/model/elliptic_solver.hpp"
 
 namespace m4dl {
 namespace {

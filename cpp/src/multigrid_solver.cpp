@@ -1,7 +1,8 @@
+#include "m4dl/model/elliptic_solver.hpp"
+
 #include "m4dl/linalg/conjugate_gradients.hpp"
 #include "m4dl/linalg/diffusion.hpp"
 #include "m4dl/linalg/screened_poisson.hpp"
-#include "m4dl/model/elliptic_solver.hpp"
 
 namespace m4dl {
 namespace {

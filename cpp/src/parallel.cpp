@@ -60,8 +60,7 @@ void parallel_ranges(Index count, void* context, void (*body)(void*, Index, Inde
     if (pieces <= 1) return body(context, 0, count);
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(pieces))
-    for (Index k = 0; k < pieces; ++k)
-        body(context, count * k / pieces, count * (k + 1) / pieces);
+    for (Index k = 0; k < pieces; ++k) body(context, count * k / pieces, count * (k + 1) / pieces);
 #endif
 }
 

@@ -101,7 +101,8 @@ struct Smoother {
             const float *rhs = x.rhs.data() + at * L, *inverse = x.inverse.data() + at * L;
             for (Index k = first_of(slab + l + g.red); k < g.nodes - 1; k += 2)
                 for (int h = 0; h < L; h += V)
-                    store<W>(u + k * L + h, load<W>(rhs + k * L + h) * load<W>(inverse + k * L + h));
+                    store<W>(u + k * L + h,
+                             load<W>(rhs + k * L + h) * load<W>(inverse + k * L + h));
         });
     }
 
@@ -112,24 +113,23 @@ struct Smoother {
             const auto s = stencil_at<K, float>(g, slab, l);
             float* u = x.u.data() + at * L;
             const float *rhs = x.rhs.data() + at * L, *inverse = x.inverse.data() + at * L;
-            for_nodes<float>(
-                s.below, s.above, s.nodes, first_of(slab + l + g.red + colour), 2,
-                [&](Index k, float below, float above) M4DL_INLINE_LAMBDA {
-                    for (int h = 0; h < L; h += V) {
-                        float* here = u + k * L + h;
-                        auto row = [&](Index offset) M4DL_INLINE_LAMBDA {
-                            return load<W>(here + offset * L);
-                        };
-                        const Float<W> sum = load<W>(rhs + k * L + h) +
-                                             beside<Float<W>>(s, row) +
-                                             (below * row(-1) + above * row(1));
-                        const Float<W> target = sum * load<W>(inverse + k * L + h);
-                        if constexpr (Over)
-                            store<W>(here, row(0) + omega * (target - row(0)));
-                        else
-                            store<W>(here, target);
-                    }
-                });
+            for_nodes<float>(s.below, s.above, s.nodes, first_of(slab + l + g.red + colour), 2,
+                             [&](Index k, float below, float above) M4DL_INLINE_LAMBDA {
+                                 for (int h = 0; h < L; h += V) {
+                                     float* here = u + k * L + h;
+                                     auto row = [&](Index offset) M4DL_INLINE_LAMBDA {
+                                         return load<W>(here + offset * L);
+                                     };
+                                     const Float<W> sum = load<W>(rhs + k * L + h) +
+                                                          beside<Float<W>>(s, row) +
+                                                          (below * row(-1) + above * row(1));
+                                     const Float<W> target = sum * load<W>(inverse + k * L + h);
+                                     if constexpr (Over)
+                                         store<W>(here, row(0) + omega * (target - row(0)));
+                                     else
+                                         store<W>(here, target);
+                                 }
+                             });
         });
     }
 
@@ -180,8 +180,8 @@ M4DL_INLINE void restrict_residual(const PoissonLevel& g, const Fields& x,
                     auto row = [&](Index offset) M4DL_INLINE_LAMBDA {
                         return load<W>(n.u + (k + offset) * L + h);
                     };
-                    sum += n.weight * (beside<Float<W>>(n.s, row) +
-                                       (below * row(-1) + above * row(1)));
+                    sum += n.weight *
+                           (beside<Float<W>>(n.s, row) + (below * row(-1) + above * row(1)));
                 }
                 return sum;
             };
@@ -352,9 +352,8 @@ struct Refiner {
                     const double own = total + (below + above);
                     for (int h = 0; h < L; h += W) {
                         const double* here = x.u + (at + k) * L + h;
-                        auto row = [&](Index offset) M4DL_INLINE_LAMBDA {
-                            return load<W>(here + offset * L);
-                        };
+                        auto row = [&](Index offset)
+                                       M4DL_INLINE_LAMBDA { return load<W>(here + offset * L); };
                         const Real<W> r =
                             load<W>(x.b + (inside + k - 1) * L + h) +
                             (beside<Real<W>>(s, row) + (below * row(-1) + above * row(1))) -
@@ -395,16 +394,16 @@ M4DL_INLINE void invert_diagonal(const Pass& pass, Index begin, Index end) {
             const auto s = stencil_at<K, float>(g, slab, l);
             float total = s.weight[0] + s.weight[1];
             if constexpr (K == 4) total += s.weight[2] + s.weight[3];
-            for_nodes<float>(s.below, s.above, s.nodes, 1, 1,
-                             [&](Index k, float below, float above) M4DL_INLINE_LAMBDA {
-                                 for (int h = 0; h < L; h += V) {
-                                     const Index here = (at + k) * L + h;
-                                     const Float<W> d = (total + (below + above)) +
-                                                        load<W>(pass.fields.rhs.data() + here);
-                                     store<W>(pass.fields.inverse.data() + here,
-                                              spread<W>(1.0f) / d);
-                                 }
-                             });
+            for_nodes<float>(
+                s.below, s.above, s.nodes, 1, 1,
+                [&](Index k, float below, float above) M4DL_INLINE_LAMBDA {
+                    for (int h = 0; h < L; h += V) {
+                        const Index here = (at + k) * L + h;
+                        const Float<W> d =
+                            (total + (below + above)) + load<W>(pass.fields.rhs.data() + here);
+                        store<W>(pass.fields.inverse.data() + here, spread<W>(1.0f) / d);
+                    }
+                });
         });
 }
 
@@ -432,26 +431,26 @@ M4DL_INLINE void restrict_f(const Pass& pass, Index begin, Index end) {
                             if (weight == 0.0f) continue;
                             for (int h = 0; h < L; h += V) {
                                 float* to = out + c * L + h;
-                                store<W>(to, load<W>(to) + weight * load<W>(from + (along.kept[c] +
-                                                                                    dc) * L + h));
+                                store<W>(to,
+                                         load<W>(to) +
+                                             weight * load<W>(from + (along.kept[c] + dc) * L + h));
                             }
                         }
                 }
         }
 }
 
-#define M4DL_PASS(name, parameters, arguments)                 \
-    template <int W>                                           \
-    M4DL_INLINE void name##_kernel parameters {                \
-        if (pass.level.plane())                             \
-            name<W, 2> arguments;                              \
-        else                                                   \
-            name<W, 4> arguments;                              \
-    }                                                          \
+#define M4DL_PASS(name, parameters, arguments)  \
+    template <int W>                            \
+    M4DL_INLINE void name##_kernel parameters { \
+        if (pass.level.plane())                 \
+            name<W, 2> arguments;               \
+        else                                    \
+            name<W, 4> arguments;               \
+    }                                           \
     M4DL_DISPATCH(name##_kernel, name##_slabs, parameters, arguments)
 
-M4DL_PASS(go_down, (const Pass& pass, Index begin, Index end, int phase),
-          (pass, begin, end, phase))
+M4DL_PASS(go_down, (const Pass& pass, Index begin, Index end, int phase), (pass, begin, end, phase))
 M4DL_PASS(go_up, (const Pass& pass, Index begin, Index end, int phase), (pass, begin, end, phase))
 M4DL_PASS(coarsest, (const Pass& pass), (pass))
 M4DL_PASS(refine, (const Refinement& pass, Index begin, Index end, int phase),
@@ -506,8 +505,7 @@ ScreenedPoisson::Workspace ScreenedPoisson::workspace() const {
     return w;
 }
 
-void ScreenedPoisson::set(const Block& c, const std::vector<Index>& parameter,
-                          Workspace& w) const {
+void ScreenedPoisson::set(const Block& c, const std::vector<Index>& parameter, Workspace& w) const {
     const PoissonLevel& g = levels_[0];
     for_slabs(g, [&](Index begin, Index end) {
         for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
@@ -521,7 +519,8 @@ void ScreenedPoisson::set(const Block& c, const std::vector<Index>& parameter,
         const bool last = k + 1 == levels_.size();
         const Pass pass{levels_[k], w.levels[k], last ? nullptr : &levels_[k + 1],
                         last ? nullptr : &w.levels[k + 1]};
-        for_slabs(levels_[k], [&](Index begin, Index end) { invert_diagonal_slabs(pass, begin, end); });
+        for_slabs(levels_[k],
+                  [&](Index begin, Index end) { invert_diagonal_slabs(pass, begin, end); });
         if (!last)
             for_slabs(levels_[k + 1],
                       [&](Index begin, Index end) { restrict_f_slabs(pass, begin, end); });
@@ -532,16 +531,21 @@ void ScreenedPoisson::solve(Block& x, double tolerance, int max_cycles, Workspac
     const PoissonLevel& g = levels_[0];
     Fields& top = w.levels[0];
     Lanes active = Lanes::Ones(), previous = lanes_nan(), failed = Lanes::Zero();
-    const Refinement refinement{g,          w.f.data(),   x.data(),      w.u.data(),
-                                top.u.data(), top.rhs.data(), active.data(), w.sums.data()};
+    const Refinement refinement{g,
+                                w.f.data(),
+                                x.data(),
+                                w.u.data(),
+                                top.u.data(),
+                                top.rhs.data(),
+                                active.data(),
+                                w.sums.data()};
     w.u.setZero();
     top.u.setZero();
     w.cycles = Lanes::Zero();
     for (int cycle = 0;; ++cycle) {
         for (int phase = 0; phase < 2; ++phase)
-            for_slabs(g, [&](Index begin, Index end) {
-                refine_slabs(refinement, begin, end, phase);
-            });
+            for_slabs(g,
+                      [&](Index begin, Index end) { refine_slabs(refinement, begin, end, phase); });
         if (cycle > 0) {
             Lanes zz = Lanes::Zero(), uu = Lanes::Zero();
             for (Index i = 1; i + 1 < g.slabs; ++i) {

@@ -202,6 +202,8 @@ def affine_elliptic(
     coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
+    solver: str,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
 def build_info() -> dict: ...
 def darcy_grid(
@@ -212,6 +214,8 @@ def darcy_grid(
     blocks: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
+    solver: str,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model:
     """
     An empty list of blocks: coefficient at the nodes.
@@ -226,6 +230,8 @@ def darcy_simplices(
     on_nodes: bool,
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
+    solver: str,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
 @typing.overload
 def darcy_simplices(
@@ -236,6 +242,8 @@ def darcy_simplices(
     on_nodes: bool,
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
+    solver: str,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
 def dense_prior(
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -342,6 +350,8 @@ def schrodinger_grid(
     all_nodes: bool,
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
+    solver: str,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
 @typing.overload
 def schrodinger_simplices(
@@ -350,6 +360,8 @@ def schrodinger_simplices(
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
+    solver: str,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
 @typing.overload
 def schrodinger_simplices(
@@ -358,6 +370,8 @@ def schrodinger_simplices(
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     link: str,
     floor: typing.SupportsFloat | typing.SupportsIndex,
+    solver: str,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
 def series_prior(
     basis: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],

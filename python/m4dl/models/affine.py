@@ -89,7 +89,8 @@ class AffineElliptic(Model):
         core = _core.affine_elliptic(
             n, count, a.row, a.column, a.value, t.row, t.column, parameter, t.value,
             b, lt.row, lt.column, lt.value, points, o.row, o.column, o.value,
-            off.reshape(points, sides), x, *check_link(link, floor), *check_solver(solver, tolerance),
+            off.reshape(points, sides), x,
+            *check_link(link, floor), *check_solver(solver, tolerance),
         )  # fmt: skip
         super().__init__(core, domain, at)
 

@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from .. import _core
 from .._validate import Array, choice, positive
 from ..fields import stiffness_and_mass
-from ..meshes import Grid, Mesh, TriangleMesh, check_mesh
+from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
 from .base import MeanLike, Prior, mean_field
 from .sparse import sparse_core
 
@@ -127,7 +127,7 @@ def _grid_core(
 
 
 def _sparse_core(
-    mesh: TriangleMesh, std: float, length: float, nu: float, mean: MeanLike, corrected: bool
+    mesh: SimplexMesh, std: float, length: float, nu: float, mean: MeanLike, corrected: bool
 ) -> tuple[Any, Array]:
     """A sparse factor, and an integer alpha."""
     alpha = round(nu + mesh.dim / 2)

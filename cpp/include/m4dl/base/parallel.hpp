@@ -18,7 +18,7 @@ bool have_openmp();
 // Where threads are best spent.
 enum class Threads {
     kAcrossBlocks,  // one block per thread
-    kInsideBlocks   // one block after another, all threads inside, if there are more threads than blocks
+    kInsideBlocks  // one block after another, all threads inside, if there are more threads than blocks
 };
 
 namespace detail {

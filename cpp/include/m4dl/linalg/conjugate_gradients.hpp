@@ -11,9 +11,7 @@ struct CgWorkspace {
     Lanes iterations = Lanes::Zero();
 
     explicit CgWorkspace(Index size)
-        : solution(Block::Zero(size, kLanes)),
-          direction(solution),
-          image(solution) {}
+        : solution(Block::Zero(size, kLanes)), direction(solution), image(solution) {}
 };
 
 namespace cg {

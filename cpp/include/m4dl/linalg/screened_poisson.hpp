@@ -37,8 +37,8 @@ public:
             FloatBlock inverse, rhs, u;  // 1/diagonal, right-hand side, correction
         };
         std::vector<Fields> levels;
-        Block f, u;               // on all nodes of the finest level
-        std::vector<double> sums;  // per slab: |correction|^2 and |u|^2
+        Block f, u;                    // on all nodes of the finest level
+        std::vector<double> sums;      // per slab: |correction|^2 and |u|^2
         Lanes cycles = Lanes::Zero();  // of the last solve
     };
 

@@ -29,9 +29,9 @@ class AffineElliptic {
 public:
     struct Workspace {
         std::unique_ptr<EllipticSolver::Work> solver;
-        Block link, derivative;     // link(theta) and its derivative
-        Block coefficient;          // c, where it is not link(theta) itself
-        std::vector<Block> state;   // u_r
+        Block link, derivative;    // link(theta) and its derivative
+        Block coefficient;         // c, where it is not link(theta) itself
+        std::vector<Block> state;  // u_r
         Block adjoint;
         Block dcoefficient, dlink;  // tangents or cotangents of c and link(theta)
     };

@@ -81,8 +81,7 @@ private:
                 nodes[q] = grid.corner(grid.unflatten(k, 0), q);
             add_element(a, k, nodes, element.stiffness, element.mass, source);
         }
-        AffineSystem s =
-            std::move(a).finish(interpolation(grid, points), grid.node_coordinates());
+        AffineSystem s = std::move(a).finish(interpolation(grid, points), grid.node_coordinates());
         s.mean = std::move(mean);
         if (grid.dim() > 1) s.box = BoxProblem{BoxProblem::Kind::kDiffusion, axes(grid), {}};
         return s;
@@ -90,8 +89,7 @@ private:
 
     template <int D>
     static AffineSystem linear(const SimplexMesh<D>& mesh, const Matrix& points,
-                               const Vector& source, const Vector& boundary,
-                               SparseRows mean) {
+                               const Vector& source, const Vector& boundary, SparseRows mean) {
         Assembler a(mesh.boundary(), boundary, mesh.cell_count());
         for (Index k = 0; k < mesh.cell_count(); ++k) {
             const P1Element<D> element(mesh, k);

@@ -44,8 +44,7 @@ private:
                 }
             }
         }
-        AffineSystem s =
-            std::move(a).finish(interpolation(grid, points), grid.node_coordinates());
+        AffineSystem s = std::move(a).finish(interpolation(grid, points), grid.node_coordinates());
         if (grid.dim() > 1) {
             s.box = BoxProblem{BoxProblem::Kind::kPotential, axes(grid), {}};
             for (std::size_t k = 0; k < parameter.size(); ++k)
