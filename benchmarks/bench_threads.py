@@ -14,7 +14,7 @@ from typing import Any
 
 import m4dl
 import pytest
-from harness import CHAINS, Contender, m4dl_chains, markdown, take_turns, times, verdict
+from harness import CHAINS, Contender, m4dl_chains, markdown, number, take_turns, times, verdict
 from problems import SCHRODINGER, case
 from report import one_thread, publish, setting
 
@@ -49,7 +49,7 @@ def rows_of(n: int, racing: list[Contender], least: float) -> list[dict[str, str
             "threads": contender.name.split()[0],
             "chains": str(contender.steps),
             "ms per step of all chains": f"{1e3 * contender.cost * contender.steps:.4g}",
-            "steps/s of all chains": f"{1.0 / contender.cost:,.0f}",
+            "steps/s of all chains": number(1.0 / contender.cost),
             "cores used": f"{contender.cpu / contender.wall:.2f}",
         }
         if contender is not one:

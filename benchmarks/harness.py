@@ -141,9 +141,14 @@ def rates(contender: Contender) -> dict[str, str]:
     return {
         "chains": str(contender.steps),
         "ms per step": f"{1e3 * contender.cost:.4g}",
-        "steps/s of each chain": f"{all_chains / contender.steps:,.0f}",
-        "steps/s of all chains": f"{all_chains:,.0f}",
+        "steps/s of each chain": number(all_chains / contender.steps),
+        "steps/s of all chains": number(all_chains),
     }
+
+
+def number(value: float) -> str:
+    """Whole from ten on, else two digits."""
+    return f"{value:,.0f}" if value >= 10.0 else f"{value:.2g}"
 
 
 def times(ratio: tuple[float, float, float]) -> str:
