@@ -68,10 +68,10 @@ inline void store_lanes(const Block& block, Index first, Index count, double* ba
 
 // Runs body(first, count) for blocks of rows of a batch, in parallel, without the GIL.
 template <class Body>
-void for_lanes(Index rows, int threads, Body&& body) {
+void for_lanes(Index rows, int threads, Body&& body, Threads where = Threads::kAcrossBlocks) {
     const py::gil_scoped_release release;
     parallel_for((rows + kLanes - 1) / kLanes, threads,
-                 [&](Index b) { body(b * kLanes, std::min(kLanes, rows - b * kLanes)); });
+                 [&](Index b) { body(b * kLanes, std::min(kLanes, rows - b * kLanes)); }, where);
 }
 
 inline Index batch_rows(const char* name, const Array& a, Index size) {

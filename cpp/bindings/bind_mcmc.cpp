@@ -31,13 +31,16 @@ Array potential_phi(const Potential& p, const Array& xi, int threads) {
     const Index rows = batch_rows("xi", xi, p.white());
     Array out(rows);
     double* to = out.mutable_data();
-    for_lanes(rows, threads, [&](Index first, Index count) {
-        Potential::Work work(p, {first, count});
-        Block x;
-        load_lanes(xi, first, count, x);
-        const Lanes phi = work.phi(x);
-        std::copy_n(phi.data(), count, to + first);
-    });
+    for_lanes(
+        rows, threads,
+        [&](Index first, Index count) {
+            Potential::Work work(p, {first, count});
+            Block x;
+            load_lanes(xi, first, count, x);
+            const Lanes phi = work.phi(x);
+            std::copy_n(phi.data(), count, to + first);
+        },
+        p.threads());
     return out;
 }
 
@@ -46,14 +49,17 @@ py::tuple potential_gradient(const Potential& p, const Array& xi, int threads) {
     const Index rows = batch_rows("xi", xi, p.white());
     Array values(rows), gradients({rows, p.white()});
     double *to_value = values.mutable_data(), *to_gradient = gradients.mutable_data();
-    for_lanes(rows, threads, [&](Index first, Index count) {
-        Potential::Work work(p, {first, count});
-        Block x, gradient = Block::Zero(p.white(), kLanes);
-        load_lanes(xi, first, count, x);
-        const Lanes phi = work.phi(x, gradient);
-        std::copy_n(phi.data(), count, to_value + first);
-        store_lanes(gradient, first, count, to_gradient);
-    });
+    for_lanes(
+        rows, threads,
+        [&](Index first, Index count) {
+            Potential::Work work(p, {first, count});
+            Block x, gradient = Block::Zero(p.white(), kLanes);
+            load_lanes(xi, first, count, x);
+            const Lanes phi = work.phi(x, gradient);
+            std::copy_n(phi.data(), count, to_value + first);
+            store_lanes(gradient, first, count, to_gradient);
+        },
+        p.threads());
     return py::make_tuple(values, gradients);
 }
 
@@ -63,15 +69,18 @@ Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& d
     require(batch_rows("dxi", dxi, p.white()) == rows, "both arguments must have ", rows, " rows");
     Array out({rows, p.white()});
     double* to = out.mutable_data();
-    for_lanes(rows, threads, [&](Index first, Index count) {
-        Potential::Work work(p, {first, count});
-        Block x, d, product = Block::Zero(p.white(), kLanes);
-        load_lanes(xi, first, count, x);
-        load_lanes(dxi, first, count, d);
-        work.phi(x);
-        work.gauss_newton(d, product);
-        store_lanes(product, first, count, to);
-    });
+    for_lanes(
+        rows, threads,
+        [&](Index first, Index count) {
+            Potential::Work work(p, {first, count});
+            Block x, d, product = Block::Zero(p.white(), kLanes);
+            load_lanes(xi, first, count, x);
+            load_lanes(dxi, first, count, d);
+            work.phi(x);
+            work.gauss_newton(d, product);
+            store_lanes(product, first, count, to);
+        },
+        p.threads());
     return out;
 }
 
@@ -127,6 +136,7 @@ void bind_mcmc(py::module_& m) {
             },
             "iterations"_a, "thin"_a = 1, "theta"_a = py::none(), "log_likelihood"_a = py::none())
         .def_property("adapting", &AnyRun::adapting, &AnyRun::set_adapting)
+        .def_property_readonly("solver", &AnyRun::solver)
         .def_property_readonly("chains", &AnyRun::chains)
         .def_property_readonly("white", &AnyRun::white)
         .def_property_readonly("parameters", &AnyRun::parameters)

@@ -35,18 +35,43 @@ SolverOptions make_options(const std::string& solver, double tolerance) {
     return {it->second, tolerance};
 }
 
+Threads where(const AnyModel& model) {
+    return model.threaded() ? Threads::kInsideBlocks : Threads::kAcrossBlocks;
+}
+
 // y = f(theta) and the like over a batch. `third` is the second input of pull and push.
 Array forward(const AnyModel& model, const Array& theta, int threads) {
     const Index rows = batch_rows("theta", theta, model.parameters());
     Array out({rows, model.outputs()});
     double* to = out.mutable_data();
-    for_lanes(rows, threads, [&](Index first, Index count) {
-        auto work = model.work({first, count});
-        Block t, y = Block::Zero(model.outputs(), kLanes);
-        load_lanes(theta, first, count, t);
-        work->forward(t, y);
-        store_lanes(y, first, count, to);
-    });
+    for_lanes(
+        rows, threads,
+        [&](Index first, Index count) {
+            auto work = model.work({first, count});
+            Block t, y = Block::Zero(model.outputs(), kLanes);
+            load_lanes(theta, first, count, t);
+            work->forward(t, y);
+            store_lanes(y, first, count, to);
+        },
+        where(model));
+    return out;
+}
+
+Array iterations(const AnyModel& model, const Array& theta, int threads) {
+    const Index rows = batch_rows("theta", theta, model.parameters());
+    Array out(rows);
+    double* to = out.mutable_data();
+    for_lanes(
+        rows, threads,
+        [&](Index first, Index count) {
+            auto work = model.work({first, count});
+            Block t, y = Block::Zero(model.outputs(), kLanes);
+            load_lanes(theta, first, count, t);
+            work->forward(t, y);
+            const Lanes n = work->iterations();
+            std::copy_n(n.data(), count, to + first);
+        },
+        where(model));
     return out;
 }
 
@@ -61,18 +86,22 @@ Array derivative(const AnyModel& model, const Array& theta, const Array& directi
             "both arguments must have ", rows, " rows");
     Array out({rows, size});
     double* to = out.mutable_data();
-    for_lanes(rows, threads, [&](Index first, Index count) {
-        auto work = model.work({first, count});
-        Block t, d, y = Block::Zero(model.outputs(), kLanes), result = Block::Zero(size, kLanes);
-        load_lanes(theta, first, count, t);
-        load_lanes(direction, first, count, d);
-        work->forward(t, y);
-        if (adjoint)
-            work->pull(d, result);
-        else
-            work->push(d, result);
-        store_lanes(result, first, count, to);
-    });
+    for_lanes(
+        rows, threads,
+        [&](Index first, Index count) {
+            auto work = model.work({first, count});
+            Block t, d, y = Block::Zero(model.outputs(), kLanes),
+                        result = Block::Zero(size, kLanes);
+            load_lanes(theta, first, count, t);
+            load_lanes(direction, first, count, d);
+            work->forward(t, y);
+            if (adjoint)
+                work->pull(d, result);
+            else
+                work->push(d, result);
+            store_lanes(result, first, count, to);
+        },
+        where(model));
     return out;
 }
 
@@ -162,7 +191,9 @@ void bind_models(py::module_& m) {
         .def_property_readonly("outputs", &AnyModel::outputs)
         .def_property_readonly("has_pull", &AnyModel::has_pull)
         .def_property_readonly("has_push", &AnyModel::has_push)
+        .def_property_readonly("solver", &AnyModel::solver)
         .def("forward", &forward, "theta"_a, "threads"_a = 0)
+        .def("iterations", &iterations, "theta"_a, "threads"_a = 0)
         .def(
             "pull",
             [](const AnyModel& model, const Array& theta, const Array& sensitivity, int threads) {

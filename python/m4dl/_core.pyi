@@ -56,6 +56,11 @@ class Model:
         theta: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         threads: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> numpy.typing.NDArray[numpy.float64]: ...
+    def iterations(
+        self,
+        theta: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        threads: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> numpy.typing.NDArray[numpy.float64]: ...
     def pull(
         self,
         theta: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -76,6 +81,8 @@ class Model:
     def outputs(self) -> int: ...
     @property
     def parameters(self) -> int: ...
+    @property
+    def solver(self) -> str: ...
 
 class TriangleMesh:
     def __init__(
@@ -175,6 +182,8 @@ class Run:
     def iteration(self) -> int: ...
     @property
     def parameters(self) -> int: ...
+    @property
+    def solver(self) -> str: ...
     @property
     def step_size(self) -> numpy.typing.NDArray[numpy.float64]: ...
     @property

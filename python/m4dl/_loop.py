@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ._summary import solver_advice
 from ._validate import Array
 from .draws import Draws
 from .moments import MomentsRecorder
@@ -157,7 +158,8 @@ class Loop:
         if failures.any():
             counts = ", ".join(f"{n} in chain {k}" for k, n in enumerate(failures) if n)
             warnings.warn(
-                f"of {iterations} solves per chain, some failed and were rejected: {counts}",
+                f"of {iterations} solves per chain, some failed and were rejected: {counts}"
+                + solver_advice(self.run.solver),
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -212,6 +214,7 @@ class Loop:
             raise RuntimeError(
                 f"every one of the {iterations} solves failed in chain(s) {chains}: "
                 "the forward map gives no finite value where the chain proposes"
+                + solver_advice(run.solver)
             )
 
     def _checkpoint(self) -> None:

@@ -87,6 +87,7 @@ class Record:
             "acceptance": self.acceptance.tolist(),
             "step_size": self.step_size.tolist(),
             "failures": self.failures.tolist(),
+            "solver": self.provenance.get("solver", ""),
         }
 
 

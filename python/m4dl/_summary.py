@@ -23,6 +23,20 @@ _STUCK = 0.01  # a lower acceptance in some chain is remarked upon
 Row = dict[str, float]
 
 
+def solver_advice(solver: str) -> str:
+    """What to try where the iterations of this solver of linear systems do not converge."""
+    instead = {
+        "frozen": "solver='multigrid' on a Grid, solver='direct' elsewhere",
+        "multigrid": "solver='direct'",
+    }
+    if solver not in instead:
+        return ""
+    return (
+        f"; solver={solver!r} fails where a coefficient is too rough for its iterations: "
+        f"take {instead[solver]}"
+    )
+
+
 @dataclass(frozen=True)
 class Extreme:
     """The worst value of a diagnostic, and where it is."""
@@ -179,7 +193,8 @@ def _remarks(run: dict[str, Any], theta: Mapping[str, Array]) -> list[str]:
         )
     failed = int(np.sum(run["failures"]))
     if failed:
-        out.append(f"Failed solves, counted as rejections: {failed:,}.")
+        hint = solver_advice(run["solver"])
+        out.append(f"Failed solves, counted as rejections: {failed:,}{hint}.")
     constant = int(np.isnan(theta["r_hat"]).sum())
     if run["draws"] >= 4 and 0 < constant < len(theta["r_hat"]):
         out.append(

@@ -152,7 +152,7 @@ def sample(
     size = posterior.parameters
     named = {"kernel": repr(kernel), "seed": seed, "warmup": warmup, "thin": thin}
     plan = {**named, "chains": chains, "keep": keep}
-    about = provenance(**plan, draws=draws, threads=threads)
+    about = provenance(**plan, draws=draws, threads=threads, solver=run.solver)
     disk = None
     if store is not None:
         # batches have a length fixed by draws, so moments cannot be extended

@@ -24,6 +24,9 @@ class Model:
         Whether the model has an adjoint derivative (a gradient) and a tangent.
     domain, at
         Where theta lives: a mesh and a location on it, or None.
+    solver : str
+        How an elliptic model solves its linear systems: "direct", "frozen" or "multigrid"; empty
+        for other models.
     """
 
     def __init__(self, core: Any, domain: Mesh | None = None, at: str | None = None):
@@ -35,6 +38,7 @@ class Model:
         self.outputs: int = core.outputs
         self.has_pull: bool = core.has_pull
         self.has_push: bool = core.has_push
+        self.solver: str = core.solver
 
     def forward(self, theta: ArrayLike, threads: int = 0) -> Array:
         """Return y = G(theta).
@@ -54,6 +58,14 @@ class Model:
         return np.asarray(out).reshape(*shape, self.outputs)
 
     __call__ = forward
+
+    def iterations(self, theta: ArrayLike, threads: int = 0) -> Array:
+        """Return how many iterations the solve in ``forward`` takes for each row, (...).
+
+        Cycles of multigrid, or steps of conjugate gradients; 0 without an iterative solver.
+        """
+        x, shape = rows("theta", theta, self.parameters)
+        return np.asarray(self.core.iterations(x, thread_count(threads))).reshape(shape)
 
     def pull(self, theta: ArrayLike, sensitivity: ArrayLike, threads: int = 0) -> Array:
         """Return G'(theta)* w for w = ``sensitivity`` (..., m): shape (..., D)."""

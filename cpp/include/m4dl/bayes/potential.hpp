@@ -2,6 +2,7 @@
 // The target is exp(-Phi(xi)) N(0, I).
 #pragma once
 
+#include "m4dl/base/parallel.hpp"
 #include "m4dl/model/any.hpp"
 #include "m4dl/prior/any.hpp"
 
@@ -24,6 +25,12 @@ public:
     Index parameters() const { return prior_.parameters(); }
     bool has_gradient() const { return model_.has_pull(); }
     bool has_tangent() const { return model_.has_pull() && model_.has_push(); }
+
+    std::string solver() const { return model_.solver(); }
+    // Where threads are best spent if there are more of them than blocks of chains.
+    Threads threads() const {
+        return model_.threaded() ? Threads::kInsideBlocks : Threads::kAcrossBlocks;
+    }
 
     // The potential at work on one block of chains.
     class Work {

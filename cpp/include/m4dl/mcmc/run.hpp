@@ -30,6 +30,7 @@ public:
     // Switching off fixes the step size at its average over the adaptation.
     virtual void set_adapting(bool on) = 0;
 
+    virtual std::string solver() const = 0;  // of the model's linear systems
     virtual Index chains() const = 0;
     virtual Index white() const = 0;
     virtual Index parameters() const = 0;
@@ -59,7 +60,8 @@ public:
         const Index count = (chains_ + kLanes - 1) / kLanes;
         for (Index b = 0; b < count; ++b)
             blocks_.push_back(std::make_unique<Chunk>(*this, seed, b * kLanes, start));
-        parallel_for(count, threads_, [&](Index b) { blocks_[b]->evaluate(); });
+        parallel_for(
+            count, threads_, [&](Index b) { blocks_[b]->evaluate(); }, potential_->threads());
         require_finite("potential", [](const Chunk& b) { return b.chain.phi; });
         if constexpr (K::kGradient)
             require_finite("gradient", [](const Chunk& b) -> Lanes {
@@ -73,9 +75,10 @@ public:
                 " iterations, got ", thin);
         require(!broken_, "this run stopped in the middle of a step: restore a state first");
         broken_ = true;  // until all blocks have arrived at the same iteration
-        parallel_for(static_cast<Index>(blocks_.size()), threads_, [&](Index b) {
-            blocks_[b]->advance(*this, iterations, thin, theta, log_likelihood);
-        });
+        parallel_for(
+            static_cast<Index>(blocks_.size()), threads_,
+            [&](Index b) { blocks_[b]->advance(*this, iterations, thin, theta, log_likelihood); },
+            potential_->threads());
         iteration_ += iterations;
         broken_ = false;
     }
@@ -87,6 +90,7 @@ public:
         adapting_ = on && kernel_.target_acceptance() > 0;
     }
 
+    std::string solver() const override { return potential_->solver(); }
     Index chains() const override { return chains_; }
     Index white() const override { return potential_->white(); }
     Index parameters() const override { return potential_->parameters(); }

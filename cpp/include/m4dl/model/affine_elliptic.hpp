@@ -42,7 +42,6 @@ public:
     Index outputs() const { return points() * right_hand_sides(); }
     Index unknowns() const { return operator_->size(); }
     const EllipticSolver& solver() const { return *solver_; }
-    bool threaded() const { return solver_->threaded(); }
 
     Workspace workspace(Chains) const;
     void forward(const Block& theta, Block& y, Workspace& w) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "m4dl/base/require.hpp"
 #include "m4dl/model/concept.hpp"
@@ -16,6 +17,8 @@ public:
         virtual void forward(const Block& theta, Block& y) = 0;
         virtual void pull(const Block& dy, Block& dtheta) = 0;
         virtual void push(const Block& dtheta, Block& dy) = 0;
+        // Of an iterative solver, in the last solve of the last call; 0 without one.
+        virtual Lanes iterations() const = 0;
     };
 
     template <ForwardModel M>
@@ -25,6 +28,10 @@ public:
     Index outputs() const { return self_->outputs(); }
     bool has_pull() const { return self_->has_pull(); }
     bool has_push() const { return self_->has_push(); }
+    // How its linear systems are solved, where there are any, and whether one solve is large enough
+    // for several threads.
+    std::string solver() const { return self_->solver(); }
+    bool threaded() const { return self_->threaded(); }
     std::unique_ptr<Work> work(Chains chains) const { return self_->work(chains); }
 
 private:
@@ -34,6 +41,8 @@ private:
         virtual Index outputs() const = 0;
         virtual bool has_pull() const = 0;
         virtual bool has_push() const = 0;
+        virtual std::string solver() const = 0;
+        virtual bool threaded() const = 0;
         virtual std::unique_ptr<Work> work(Chains chains) const = 0;
     };
 
@@ -47,6 +56,11 @@ private:
         }
         void push(const Block& dtheta, Block& dy) override {
             if constexpr (HasPush<M>) model->push(dtheta, dy, workspace);
+        }
+        Lanes iterations() const override {
+            if constexpr (requires { workspace.solver->iterations(); })
+                return workspace.solver->iterations();
+            return Lanes::Zero();
         }
         std::shared_ptr<const M> model;
         typename M::Workspace workspace;
@@ -63,6 +77,15 @@ private:
             return HasPull<M>;
         }
         bool has_push() const override { return HasPush<M>; }
+        std::string solver() const override {
+            if constexpr (requires { model->solver().name(); }) return model->solver().name();
+            return {};
+        }
+        bool threaded() const override {
+            if constexpr (requires { model->solver().threaded(); })
+                return model->solver().threaded();
+            return false;
+        }
         std::unique_ptr<Work> work(Chains chains) const override {
             return std::make_unique<AtWork<M>>(model, chains);
         }
