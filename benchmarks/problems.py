@@ -51,7 +51,7 @@ def _darcy(data: dict[str, Any]) -> m4dl.Posterior:
 
 
 def _schrodinger_by_hand(data: dict[str, Any], solver: Any) -> reference.Schrodinger:
-    return reference.Schrodinger(data, solver, "cosine")
+    return reference.Schrodinger(data, solver)
 
 
 SCHRODINGER = Family(

@@ -331,8 +331,8 @@ def test_handwritten_iterations(chains: ModuleType, solver: str) -> None:
         pytest.importorskip("pyamg")
         factory = partial(chains.Multigrid, method=solver)
     oracle = o.load_reference("P1")
-    target = chains.Schrodinger(oracle.data, factory, "cosine")
-    exact = chains.Schrodinger(oracle.data, chains.SuperLU, "cosine")
+    target = chains.Schrodinger(oracle.data, factory)
+    exact = chains.Schrodinger(oracle.data, chains.SuperLU)
     for size in (0.0, 1.0, 0.9):
         xi = size * oracle.data["xi_init"]
         phi, gradient = exact.gradient(xi)

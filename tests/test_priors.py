@@ -11,7 +11,7 @@ import pytest
 from catalogue import PRIORS
 from m4dl.priors.sparse import sparse_core
 from problems import Array
-from rows import BOX2, BOX3, PriorRow, grid, triangles
+from rows import BOX2, BOX3, PriorRow, grid, simplices
 from scipy import sparse
 from scipy.fft import dctn
 
@@ -143,7 +143,7 @@ def test_series_coefficients() -> None:
 
 def test_a_matern_length_beyond_double_precision_is_refused() -> None:
     """At length 1e6 the factor of kappa^2 M + S had lost the standard deviation in the rounding."""
-    mesh = triangles(o.disk_triangulation(3, 1.2))
+    mesh = simplices(o.disk_triangulation(3, 1.2))
     with pytest.raises(ValueError, match=r"length must be at most \S+ on this mesh, got 1e\+06"):
         m4dl.MaternPrior(mesh, length=1e6)
     # rounding 1e-16 x condition 2.5e10

@@ -128,7 +128,7 @@ def test_a_point_outside_is_named(plain: o.Triangulation) -> None:
 @pytest.mark.parametrize(("mesh", "grid"), KUHN, ids=repr)
 def test_kuhn_boxes_give_the_five_and_seven_point_stencils(mesh: Mesh, grid: m4dl.Grid) -> None:
     """The edges of the grid alone couple, and each node owns the volume of a cell."""
-    stiffness, mass = stiffness_and_mass(mesh, "nodes")
+    stiffness, mass = stiffness_and_mass(mesh)
     inner = np.setdiff1d(np.arange(len(mesh.points)), mesh.boundary)
     assert (np.diff(stiffness.indptr)[inner] == 2 * grid.dim + 1).all()
     cell = np.prod(grid.spacing)
@@ -157,7 +157,7 @@ def test_scikit_fem_assembles_the_same(plain: o.Triangulation, at: str) -> None:
     mesh = simplices(plain)
     stiffness = sp.csr_array(poisson.laplace.assemble(basis))
     mass = sp.csr_array(poisson.mass.assemble(basis))
-    ours, lumped = stiffness_and_mass(mesh, "nodes")
+    ours, lumped = stiffness_and_mass(mesh)
     np.testing.assert_allclose(ours.toarray(), stiffness.toarray(), atol=1e-14)
     np.testing.assert_allclose(lumped, mass.sum(axis=1), rtol=1e-12)
 

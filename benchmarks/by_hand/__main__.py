@@ -36,17 +36,16 @@ def main() -> None:
 
     for n in arguments.sizes:
         data = problem(n)
-        for where in ("nodes", "cosine"):
-            rows = {"splu plain": schrodinger_splu(n, data, where, tuned=False),
-                    "splu tuned": schrodinger_splu(n, data, where)}  # fmt: skip
-            if analyze is not None:
-                rows["cholmod"] = schrodinger_cholmod(n, data, where)
-            for name, target in rows.items():
-                xi0 = np.zeros(target.size)
-                report(
-                    f"schrodinger {n} mala, {name}, {where}",
-                    lambda steps, t=target, x=xi0: mala(t, x, 1e-3, steps, 1),
-                )
+        rows = {"splu plain": schrodinger_splu(n, data, tuned=False),
+                "splu tuned": schrodinger_splu(n, data)}  # fmt: skip
+        if analyze is not None:
+            rows["cholmod"] = schrodinger_cholmod(n, data)
+        for name, target in rows.items():
+            xi0 = np.zeros(target.size)
+            report(
+                f"schrodinger {n} mala, {name}",
+                lambda steps, t=target, x=xi0: mala(t, x, 1e-3, steps, 1),
+            )
     solvers = {"banded": Banded, "splu": SuperLU} | ({"cholmod": Cholmod} if analyze else {})
     for name, solver in solvers.items():
         target = Darcy(solver)

@@ -42,14 +42,12 @@ def problem(n: int, seed: int = 0) -> dict[str, Any]:
 class Schrodinger:
     """(1/2) Lap u = exp(theta) u, u = g on the boundary.
 
-    theta = s sqrt(4 pi) (kappa/h) (kappa^2 - Lap)^{-1} xi. Lap in the prior is Neumann with
-    half-sample reflection. ``coordinates`` says where xi lives: "nodes", or "cosine", its
-    orthonormal DCT-II, which has the same law and saves half of the transforms.
+    theta = s sqrt(4 pi) (kappa/h) (kappa^2 - Lap)^{-1} white noise. Lap in the prior is Neumann
+    with half-sample reflection; xi are the coefficients in its eigenvectors, the orthonormal
+    DCT-II.
     """
 
-    def __init__(self, data: Mapping[str, Any], solver: Any, coordinates: str = "nodes") -> None:
-        if coordinates not in ("nodes", "cosine"):
-            raise ValueError(f'coordinates must be "nodes" or "cosine", got {coordinates!r}')
+    def __init__(self, data: Mapping[str, Any], solver: Any) -> None:
         self.n = n = int(data["n"])
         self.size = n * n
         h = 1.0 / (n + 1)
@@ -70,34 +68,18 @@ class Schrodinger:
         neumann = (2.0 - 2.0 * np.cos(np.pi * np.arange(n) / n)) / h**2
         scale = s * np.sqrt(4.0 * np.pi) * kappa / h
         self._spectrum = scale / (kappa**2 + np.add.outer(neumann, neumann))
-        self._nodes = coordinates == "nodes"
         # Below 64 a product with the cosine matrix beats the fast transform.
         self._cosines = dct(np.eye(n), axis=0, norm="ortho") if n <= 64 else None
 
-    def _dct(self, x: Array) -> Array:
-        if self._cosines is None:
-            return dctn(x, norm="ortho")
-        return self._cosines @ x @ self._cosines.T
-
-    def _idct(self, x: Array) -> Array:
-        if self._cosines is None:
-            return idctn(x, norm="ortho")
-        return self._cosines.T @ x @ self._cosines
-
     def push(self, xi: Array) -> Array:
         """theta (n^2,) of white noise xi (n^2,)."""
-        x = xi.reshape(self.n, self.n)
-        return self._idct(self._spectrum * (self._dct(x) if self._nodes else x)).ravel()
+        x, c = self._spectrum * xi.reshape(self.n, self.n), self._cosines
+        return (idctn(x, norm="ortho") if c is None else c.T @ x @ c).ravel()
 
     def pull(self, gradient: Array) -> Array:
         """The transpose of ``push``."""
-        x = self._spectrum * self._dct(gradient.reshape(self.n, self.n))
-        return (self._idct(x) if self._nodes else x).ravel()
-
-    def white(self, theta: Array) -> Array:
-        """The white noise of theta: the inverse of ``push``."""
-        x = self._dct(theta.reshape(self.n, self.n)) / self._spectrum
-        return (self._idct(x) if self._nodes else x).ravel()
+        x, c = gradient.reshape(self.n, self.n), self._cosines
+        return (self._spectrum * (dctn(x, norm="ortho") if c is None else c @ x @ c.T)).ravel()
 
     def _solve(self, f: Array) -> Array:
         self._values[self._diagonal] = self._base + f
@@ -124,15 +106,13 @@ class Schrodinger:
         return 0.5 * float(residual @ residual), self.pull(-f * p * u)
 
 
-def schrodinger_cholmod(
-    n: int, data: Mapping[str, Any] | None = None, coordinates: str = "nodes"
-) -> Schrodinger:
+def schrodinger_cholmod(n: int, data: Mapping[str, Any] | None = None) -> Schrodinger:
     """Schroedinger at n x n with CHOLMOD; ``data`` is ``problem(n)`` unless given."""
-    return Schrodinger(data or problem(n), Cholmod, coordinates)
+    return Schrodinger(data or problem(n), Cholmod)
 
 
 def schrodinger_splu(
-    n: int, data: Mapping[str, Any] | None = None, coordinates: str = "nodes", tuned: bool = True
+    n: int, data: Mapping[str, Any] | None = None, tuned: bool = True
 ) -> Schrodinger:
     """Schroedinger at n x n with scipy's splu; ``tuned`` as in ``SuperLU``."""
-    return Schrodinger(data or problem(n), lambda lower: SuperLU(lower, tuned), coordinates)
+    return Schrodinger(data or problem(n), lambda lower: SuperLU(lower, tuned))

@@ -5,6 +5,9 @@
 
 namespace m4dl {
 
+// out := exp(x), compiled for the instruction set at hand.
+void exponential(const Block& x, Block& out);
+
 // identity: c = theta;  exp: c = floor + exp(theta);  softplus: c = floor + log(1 + exp(theta)).
 struct Link {
     enum class Kind { kIdentity, kExp, kSoftplus };
@@ -19,7 +22,7 @@ struct Link {
                 derivative.setOnes();
                 break;
             case Kind::kExp:
-                derivative = theta.exp();
+                exponential(theta, derivative);
                 c = derivative + floor;
                 break;
             case Kind::kSoftplus:
