@@ -30,7 +30,9 @@ def posterior(name: str) -> m4dl.Posterior:
     data = o.load_reference(name).data
     n, s, kappa = int(data["n"]), float(data["s"]), float(data["kappa"])
     if name == "P1":
-        model: m4dl.Model = m4dl.Schrodinger(GRID, data["X"], float(data["g"]), at="interior")
+        model: m4dl.Model = m4dl.Schrodinger(
+            GRID, data["X"], float(data["g"]), at="interior", solver="direct"
+        )
         prior: m4dl.Prior = m4dl.MaternPrior(
             GRID,
             std=s,
