@@ -1,7 +1,7 @@
 """The iterative solvers give what the direct one gives, to the tolerance asked for.
 
-Fields are observed at every node inside (or many points), so that an error of the outputs is one of the
-solution itself.
+Fields are observed at every node inside (or many points), so that an error of the outputs is one
+of the solution itself.
 """
 
 from __future__ import annotations
