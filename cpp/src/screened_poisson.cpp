@@ -560,9 +560,9 @@ void ScreenedPoisson::solve(Block& x, double tolerance, int max_cycles, Workspac
                 const double rate = std::max(z / previous[lane], kFastestRate);
                 previous[lane] = z;
                 // f beyond the range of single precision leaves nothing to correct.
-                const bool solved =
-                    z == 0.0 ? u > 0.0 || (x.col(lane) == 0.0).all()
-                             : rate < 1.0 && rate / (1.0 - rate) * z <= tolerance * u;
+                const bool solved = z == 0.0
+                                        ? u > 0.0 || (x.col(lane) == 0.0).all()
+                                        : rate < 1.0 && rate / (1.0 - rate) * z <= tolerance * u;
                 if (solved)
                     active[lane] = 0.0;
                 else if (!(u < std::numeric_limits<double>::infinity()) || cycle == max_cycles) {

@@ -18,11 +18,20 @@ M4DL_INLINE Real<W> exponential(const Real<W>& x) {
     const Real<W> shifted = t * 0x1.71547652b82fep0 + kShift;
     const Real<W> n = shifted - kShift;
     const Real<W> r = (t - n * 0x1.62e42fee00000p-1) - n * 0x1.a39ef35793c76p-33;
-    constexpr double c[] = {1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0,
-                            1.0 / 3628800.0,    1.0 / 362880.0,    1.0 / 40320.0,
-                            1.0 / 5040.0,       1.0 / 720.0,       1.0 / 120.0,
-                            1.0 / 24.0,         1.0 / 6.0,         0.5,
-                            1.0,                1.0};
+    constexpr double c[] = {1.0 / 6227020800.0,
+                            1.0 / 479001600.0,
+                            1.0 / 39916800.0,
+                            1.0 / 3628800.0,
+                            1.0 / 362880.0,
+                            1.0 / 40320.0,
+                            1.0 / 5040.0,
+                            1.0 / 720.0,
+                            1.0 / 120.0,
+                            1.0 / 24.0,
+                            1.0 / 6.0,
+                            0.5,
+                            1.0,
+                            1.0};
     Real<W> p = broadcast<W>(c[0]);
     for (int k = 1; k < 14; ++k) p = p * r + c[k];
     // The low bits of `shifted` are n; halves of it go into the exponents of two factors.
@@ -31,7 +40,7 @@ M4DL_INLINE Real<W> exponential(const Real<W>& x) {
     typedef std::int64_t Signed __attribute__((vector_size(8 * W)));
     Signed whole;
     std::memcpy(&whole, &bits, sizeof whole);
-    whole = (whole << 12) >> 12;               // n, sign-extended below the bit of 2^51
+    whole = (whole << 12) >> 12;  // n, sign-extended below the bit of 2^51
     const Signed half = whole >> 1;
     const Signed first = (half + 1023) << 52, second = (whole - half + 1023) << 52;
     Real<W> a, b;
