@@ -126,7 +126,7 @@ def contenders(at: Case, rivals: Sequence[Rival]) -> tuple[list[Contender], list
             )
             continue
         agreement.append(check(at, rival, target))
-        racing.append(by_hand(rival.name, reference.mala, target, at.cosines, step))
+        racing.append(by_hand(rival.name, reference.mala, target, at.start, step))
     return racing, agreement, missing
 
 
@@ -168,7 +168,7 @@ def rivals_at(family: Family, n: int) -> list[Rival]:
 def cuqipy_rows(python: str, at: Case, ours: Contender, seconds: float) -> tuple[list[Row], float]:
     """CUQIpy's rows, and what its MALA costs."""
     found = cuqipy.measure(python, at, seconds)
-    theta = at.by_hand(reference.SineTransform).push(at.cosines)
+    theta = at.by_hand(reference.SineTransform).push(at.start)
     phi = -float(at.posterior.log_likelihood(theta))
     error = abs(phi / found.potential - 1.0)
     if error > AGREE["direct"][0]:

@@ -56,7 +56,7 @@ def measure(python: str, case: Case, seconds: float) -> Measured:
     """Potential at the start of the case's chains, and seconds per step."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "problem.npz"
-        arrays: dict[str, Any] = {**case.data, "states": case.cosines[None]}
+        arrays: dict[str, Any] = {**case.data, "states": case.start[None]}
         np.savez(path, **arrays)
         done = _run(
             python,
