@@ -22,6 +22,7 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
             operator_->parameters(), " coefficients");
     solver_ =
         make_solver(operator_, system.coordinates, system.box, options, reference_coefficient());
+    if (solver_->wants_guess()) guess_ = reference_solution();
 }
 
 // c where theta = 0.
@@ -34,6 +35,27 @@ Vector AffineElliptic::reference_coefficient() const {
     else
         c = link;
     return c.col(0).matrix();
+}
+
+std::vector<Vector> AffineElliptic::reference_solution() const {
+    const Block c = reference_coefficient().array().replicate(1, kLanes);
+    std::vector<Block> u(load_.size(), Block::Zero(unknowns(), kLanes));
+    fill_load(c, u);
+    solver_->work()->solve(c, u, {});
+    std::vector<Vector> out;
+    for (const Block& x : u) out.push_back(x.col(0).matrix());
+    return out;
+}
+
+// b_r(c).
+void AffineElliptic::fill_load(const Block& c, std::vector<Block>& b) const {
+    for (Index r = 0; r < right_hand_sides(); ++r) {
+        if (load_terms_.empty())
+            b[r].setZero();
+        else
+            load_terms_[r].times(c, b[r]);
+        b[r].colwise() += load_[r].array();
+    }
 }
 
 AffineElliptic::Workspace AffineElliptic::workspace(Chains) const {
@@ -54,15 +76,8 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
     link_.apply(theta, w.link, w.derivative);
     if (mean_) mean_->times(w.link, w.coefficient);
     const Block& c = mean_ ? w.coefficient : w.link;
-    for (Index r = 0; r < right_hand_sides(); ++r) {
-        Block& u = w.state[r];
-        if (load_terms_.empty())
-            u.setZero();
-        else
-            load_terms_[r].times(c, u);
-        u.colwise() += load_[r].array();
-    }
-    w.solver->solve(c, w.state);
+    fill_load(c, w.state);
+    w.solver->solve(c, w.state, guess_);
     for (Index r = 0; r < right_hand_sides(); ++r)
         for (Index p = 0; p < points(); ++p)
             y.row(r * points() + p) = observe_.row_times(p, w.state[r]) + offset_[r][p];

@@ -25,7 +25,7 @@ private:
               scratch(Block::Zero(a->size(), kLanes)) {}
 
         // The forward substitution rides along with the factorisation.
-        void solve(const Block& c, std::span<Block> rhs) override {
+        void solve(const Block& c, std::span<Block> rhs, std::span<const Vector>) override {
             a->assemble(c, values);
             double* data[kMostAtOnce];
             const std::size_t riding = std::min(rhs.size(), kMostAtOnce);

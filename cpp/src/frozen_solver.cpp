@@ -100,7 +100,7 @@ private:
               scratch(preconditioned),
               cg(s.a_->size()) {}
 
-        void solve(const Block& c, std::span<Block> rhs) override {
+        void solve(const Block& c, std::span<Block> rhs, std::span<const Vector>) override {
             solver.a_->assemble(c, values);
             for (Block& x : rhs) solve(x);
         }

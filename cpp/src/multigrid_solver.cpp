@@ -13,9 +13,10 @@ constexpr Index kWorthThreads = 128 * 128;  // unknowns from which one solve fee
 class PotentialSolver final : public EllipticSolver {
 public:
     PotentialSolver(const BoxProblem& box, double tolerance)
-        : grid_(box.axes, 0.5), parameter_(box.parameter), tolerance_(tolerance) {}
+        : grid_(box.axes, 0.5, box.line_start), tolerance_(tolerance) {}
 
     std::string name() const override { return "multigrid"; }
+    bool wants_guess() const override { return true; }
     bool threaded() const override { return grid_.unknowns() >= kWorthThreads; }
     std::unique_ptr<EllipticSolver::Work> work() const override {
         return std::make_unique<Work>(*this);
@@ -24,12 +25,14 @@ public:
 private:
     struct Work final : EllipticSolver::Work {
         explicit Work(const PotentialSolver& s) : solver(s), fields(s.grid_.workspace()) {}
-        void solve(const Block& c, std::span<Block> rhs) override {
-            solver.grid_.set(c, solver.parameter_, fields);
-            for (Block& x : rhs) solve(x);
+        void solve(const Block& c, std::span<Block> rhs, std::span<const Vector> guess) override {
+            solver.grid_.set(c, fields);
+            for (std::size_t r = 0; r < rhs.size(); ++r)
+                solve(rhs[r], guess.empty() ? nullptr : &guess[r]);
         }
-        void solve(Block& x) override {
-            solver.grid_.solve(x, solver.tolerance_, kMostCycles, fields);
+        void solve(Block& x) override { solve(x, nullptr); }
+        void solve(Block& x, const Vector* guess) {
+            solver.grid_.solve(x, guess, solver.tolerance_, kMostCycles, fields);
         }
         Lanes iterations() const override { return fields.cycles; }
 
@@ -38,7 +41,6 @@ private:
     };
 
     ScreenedPoisson grid_;
-    std::vector<Index> parameter_;
     double tolerance_;
 };
 
@@ -61,7 +63,7 @@ private:
               cg(s.grid_.finest().size()),
               padded(Block::Zero(s.grid_.finest().size(), kLanes)) {}
 
-        void solve(const Block& c, std::span<Block> rhs) override {
+        void solve(const Block& c, std::span<Block> rhs, std::span<const Vector>) override {
             solver.grid_.set(c, fields);
             for (Block& x : rhs) solve(x);
         }

@@ -55,12 +55,15 @@ void parallel_blocks(Index count, int threads, Threads where, void* context,
 #endif
 }
 
+int threads_inside() { return inside; }
+
 void parallel_ranges(Index count, void* context, void (*body)(void*, Index, Index)) {
-    const Index pieces = std::min<Index>(inside, count);
-    if (pieces <= 1) return body(context, 0, count);
 #ifdef _OPENMP
+    const Index pieces = std::min<Index>(inside, count);
 #pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(pieces))
     for (Index k = 0; k < pieces; ++k) body(context, count * k / pieces, count * (k + 1) / pieces);
+#else
+    body(context, 0, count);
 #endif
 }
 

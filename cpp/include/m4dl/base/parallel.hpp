@@ -2,6 +2,7 @@
 // there are fewer blocks than threads and each solve is large, over pieces of one field.
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -25,6 +26,7 @@ namespace detail {
 void parallel_blocks(Index count, int threads, Threads where, void* context,
                      void (*body)(void*, Index));
 void parallel_ranges(Index count, void* context, void (*body)(void*, Index, Index));
+int threads_inside();  // that parallel_for left to the inside of this block
 }  // namespace detail
 
 // body(k) for k = 0..count-1, in any order, on up to `threads` threads. The first exception is
@@ -49,13 +51,19 @@ void parallel_for(Index count, int threads, Body&& body, Threads where = Threads
         if (error) std::rethrow_exception(std::exchange(error, nullptr));
 }
 
+// How many ranges for_ranges makes: small loops stay on one thread.
+inline Index ranges(Index count, Index work) {
+    constexpr Index kWorthwhile = Index{1} << 14;  // rows of lanes: a megabyte
+    return count * work < kWorthwhile ? 1
+                                      : std::clamp<Index>(detail::threads_inside(), 1, count);
+}
+
 // body(begin, end) for ranges that cover 0..count-1, on the threads that parallel_for left to the
-// inside of this block (one, mostly). `work` is the number of rows of lanes that one of the
-// count touches; small loops stay on one thread. `body` must not throw, and its result must not depend on the ranges.
+// inside of this block (one, mostly). `work` is the number of rows of lanes that one of the count
+// touches. `body` must not throw, and its result must not depend on the ranges.
 template <class Body>
 void for_ranges(Index count, Index work, Body&& body) {
-    constexpr Index kWorthwhile = Index{1} << 13;  // rows of lanes: half a megabyte
-    if (count * work < 2 * kWorthwhile) return body(Index{0}, count);
+    if (ranges(count, work) <= 1) return body(Index{0}, count);
     detail::parallel_ranges(count, &body, [](void* opaque, Index begin, Index end) {
         (*static_cast<std::remove_reference_t<Body>*>(opaque))(begin, end);
     });

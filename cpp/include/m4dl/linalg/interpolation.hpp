@@ -7,8 +7,9 @@
 
 namespace m4dl {
 
-// u += P e on one slab of `g`. K = 2 in two dimensions, 4 in three: the coarse lines around a line.
-template <int W, int K>
+// u += P e on one slab of `g`, or u := P e. K = 2 in two dimensions, 4 in three: the coarse lines
+// around a line.
+template <int W, int K, bool Assign = false>
 M4DL_INLINE void interpolate_slab(const GridLevel& g, const GridLevel& coarse, const float* e,
                                   float* u, Index slab) {
     constexpr int L = static_cast<int>(kLanes), V = simd::kFloatWidth<W>;
@@ -42,17 +43,34 @@ M4DL_INLINE void interpolate_slab(const GridLevel& g, const GridLevel& coarse, c
             };
             auto add = [&](Index k, const Float& value) M4DL_INLINE_LAMBDA {
                 float* here = fine + k * L + h;
-                simd::store<W>(here, simd::load<W>(here) + value);
+                if constexpr (Assign)
+                    simd::store<W>(here, value);
+                else
+                    simd::store<W>(here, simd::load<W>(here) + value);
             };
             Float left{};  // the coarse field at node c
-            for (Index c = 0, k = 1; k < g.nodes - 1; ++c) {
+            Index k = 1;
+            auto interval = [&](Index c) M4DL_INLINE_LAMBDA {
                 const Float right = across(c + 1);
                 for (; k < along.kept[c + 1]; ++k)
                     add(k, static_cast<float>(along.a[k]) * left +
                                static_cast<float>(along.b[k]) * right);
                 if (k < g.nodes - 1) add(k++, right);
                 left = right;
-            }
+            };
+            // All but the outermost intervals are two equal cells, or one.
+            const Index last = coarse.nodes - 2;
+            interval(0);
+            if (along.halved())
+                for (Index c = 1; c < last; ++c, k += 2) {
+                    const Float right = across(c + 1);
+                    add(k, 0.5f * (left + right));
+                    add(k + 1, right);
+                    left = right;
+                }
+            else
+                for (Index c = 1; c < last; ++c) interval(c);
+            if (last > 0) interval(last);
         }
     }
 }

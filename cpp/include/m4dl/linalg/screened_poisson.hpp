@@ -1,63 +1,48 @@
-// Geometric multigrid for the screened Poisson equation over lanes,
+// The screened Poisson equation over lanes (see poisson_cycle.hpp) to a given accuracy: corrections
+// come from multigrid cycles in single precision, residuals from double precision (iterative
+// refinement). A Krylov method on top would cost more than it saves.
 //
-//     -s Lap_h u + f u = b   inside a box in two or three dimensions,   u = 0 on the boundary,
+// The first correction is a nested iteration; two cycles follow, without a residual in between, as
+// single precision is good for that much; and so on until the error is small enough.
 //
-// s constant, f >= 0 a number per node and chain, Lap_h the differences of second order (2 d + 1
-// points). Lanes share the differences and have an f of their own, so a level costs three numbers
-// per node and chain.
-//
-// Corrections come from V-cycles in single precision, residuals from double precision (iterative
-// refinement): each cycle reduces the error about tenfold, whatever the mesh, so a Krylov method
-// would cost more than it saves. A cycle visits the finest level twice: on the way down it smooths
-// by one red-black Gauss-Seidel sweep from zero, takes the residual (which is left on the red nodes
-// alone) and restricts it; on the way up it interpolates (to the black nodes; the red ones are
-// overwritten) and smooths. Each of the visits is one pass through the memory.
-//
-// Sources: Trottenberg, Oosterlee, Schueller, Multigrid (2001), sec. 2.5, 2.9 (red-black smoothing);
-// Goeddeke, Strzodka, Turek, Int. J. Parallel Emerg. Distrib. Syst. 22 (2007) (mixed precision).
+// Source: Goeddeke, Strzodka, Turek, Int. J. Parallel Emerg. Distrib. Syst. 22 (2007) (mixed
+// precision).
 #pragma once
 
-#include "m4dl/linalg/nested_grids.hpp"
+#include "m4dl/linalg/poisson_cycle.hpp"
 
 namespace m4dl {
 
-struct PoissonLevel : GridLevel {
-    // Coupling of node i to i - 1 and i + 1 along each axis: s / (width mass).
-    std::vector<std::vector<double>> below, above;
-    Index red = 0;  // parity of i + j + k of the nodes smoothed first: those of the coarser grid
-};
-
 class ScreenedPoisson {
 public:
-    // `axes`: two or three, each with at least two cells; `scale`: s.
-    ScreenedPoisson(std::vector<Axis> axes, double scale);
+    // `axes`: two or three, each with at least two cells; `scale`: s. f on the k-th line of nodes
+    // inside (in C order) will be the coefficients from `coefficient[k]` on.
+    ScreenedPoisson(std::vector<Axis> axes, double scale, std::vector<Index> coefficient);
 
     struct Workspace {
-        struct Fields {
-            FloatBlock inverse, rhs, u;  // 1/diagonal, right-hand side, correction
-        };
-        std::vector<Fields> levels;
-        Block f, u;                    // on all nodes of the finest level
+        PoissonCycle::Workspace cycle;
+        Block u;                       // on all nodes
+        const double* c = nullptr;     // the coefficients
         std::vector<double> sums;      // per slab: |correction|^2 and |u|^2
         Lanes cycles = Lanes::Zero();  // of the last solve
     };
 
     Workspace workspace() const;
-    // Nodes inside, in C order: rows of f, b and x.
+    // Nodes inside, in C order: rows of b and x.
     Index unknowns() const { return unknowns_; }
 
-    // f(inner node) = c(parameter[inner node]).
-    void set(const Block& c, const std::vector<Index>& parameter, Workspace& w) const;
+    // The coefficients must stay where they are as long as the workspace is in use.
+    void set(const Block& c, Workspace& w) const;
     // x := A^{-1} x to a relative error of `tolerance` (Euclidean norm over the nodes), estimated
     // from the rate of convergence; NaN in lanes that take more than `max_cycles`. A lane that has
-    // converged does not change any more, so it does not depend on the others.
-    void solve(Block& x, double tolerance, int max_cycles, Workspace& w) const;
-
-    const std::vector<PoissonLevel>& levels() const { return levels_; }
+    // converged does not change any more, so it does not depend on the others. Iterations start from
+    // `guess` in all lanes, or from 0.
+    void solve(Block& x, const Vector* guess, double tolerance, int max_cycles, Workspace& w) const;
 
 private:
-    std::vector<PoissonLevel> levels_;
-    Index unknowns_ = 0;
+    PoissonCycle cycle_;
+    std::vector<Index> coefficient_;
+    Index unknowns_ = 1;
 };
 
 }  // namespace m4dl

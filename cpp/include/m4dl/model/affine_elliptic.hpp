@@ -51,6 +51,8 @@ public:
 private:
     Index points() const { return observe_.rows(); }
     Vector reference_coefficient() const;
+    std::vector<Vector> reference_solution() const;
+    void fill_load(const Block& c, std::vector<Block>& b) const;
     Index right_hand_sides() const { return static_cast<Index>(load_.size()); }
 
     SharedOperator operator_;
@@ -61,6 +63,7 @@ private:
     std::vector<Vector> offset_;
     Link link_;
     std::shared_ptr<const EllipticSolver> solver_;
+    std::vector<Vector> guess_;  // u_r where theta = 0, for solvers that want it
 };
 
 static_assert(ForwardModel<AffineElliptic> && HasPull<AffineElliptic> && HasPush<AffineElliptic>);

@@ -15,12 +15,12 @@ namespace m4dl {
 // What a solver may know beside the matrix: that it is a discretisation of a box.
 struct BoxProblem {
     enum class Kind {
-        kPotential,  // -1/2 Lap u + f u by differences: f at node k inside is c(parameter[k])
+        kPotential,  // -1/2 Lap u + f u by differences: f at the nodes inside is taken from c
         kDiffusion   // -div(k grad u) by Q1 elements: k of a cell is its entry of c
     };
     Kind kind;
     std::vector<Axis> axes;
-    std::vector<Index> parameter;
+    std::vector<Index> line_start;  // kPotential, per line inside: the row of c for its first node
 };
 
 inline std::vector<Axis> axes(const Grid& grid) {
@@ -44,8 +44,10 @@ public:
     // A solver at work on one block of chains.
     struct Work {
         virtual ~Work() = default;
-        // A := A(c), and each right-hand side becomes its solution. NaN in lanes that fail.
-        virtual void solve(const Block& c, std::span<Block> rhs) = 0;
+        // A := A(c), and each right-hand side becomes its solution. NaN in lanes that fail. c stays
+        // where it is until the next call. `guess`: for each right-hand side a solution at some
+        // coefficient to start from, or none at all.
+        virtual void solve(const Block& c, std::span<Block> rhs, std::span<const Vector> guess) = 0;
         // One more right-hand side for the same A.
         virtual void solve(Block& rhs) = 0;
         // Of the last solve; 0 for a direct solver.
@@ -55,6 +57,8 @@ public:
     virtual ~EllipticSolver() = default;
     virtual std::unique_ptr<Work> work() const = 0;
     virtual std::string name() const = 0;
+    // Whether a guess is of use.
+    virtual bool wants_guess() const { return false; }
     // Whether one solve is large enough for several threads.
     virtual bool threaded() const { return false; }
 };

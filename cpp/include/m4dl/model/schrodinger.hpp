@@ -47,8 +47,10 @@ private:
         AffineSystem s = std::move(a).finish(interpolation(grid, points), grid.node_coordinates());
         if (grid.dim() > 1) {
             s.box = BoxProblem{BoxProblem::Kind::kPotential, axes(grid), {}};
-            for (std::size_t k = 0; k < parameter.size(); ++k)
-                if (!on_boundary[k]) s.box->parameter.push_back(parameter[k]);
+            // Parameters follow one another along the last axis, with or without the boundary.
+            for (std::size_t k = 1; k < parameter.size(); ++k)
+                if (on_boundary[k - 1] && !on_boundary[k])
+                    s.box->line_start.push_back(parameter[k]);
         }
         return s;
     }
