@@ -21,18 +21,15 @@ M4DL_INLINE void dot_kernel(const double* a, const double* b, Index rows, double
     }
 }
 template <int W>
-M4DL_INLINE void products_kernel(const double* r, const float* z, Index rows, double* rz,
-                                 double* zz) {
+M4DL_INLINE void mixed_dot_kernel(const double* a, const float* b, Index rows, double* sum) {
     for (int h = 0; h < L; h += W) {
-        Real<W> a{}, b{};
+        Real<W> s{};
         for (Index k = 0; k < rows; ++k) {
             Real<W> v;
-            simd::widen<W>(z + k * L + h, v);
-            a += load<W>(r + k * L + h) * v;
-            b += v * v;
+            simd::widen<W>(b + k * L + h, v);
+            s += load<W>(a + k * L + h) * v;
         }
-        store<W>(rz + h, a);
-        store<W>(zz + h, b);
+        store<W>(sum + h, s);
     }
 }
 template <int W>
@@ -48,32 +45,33 @@ M4DL_INLINE void direction_kernel(const float* z, const double* beta, double* p,
 }
 template <int W>
 M4DL_INLINE void step_kernel(const double* alpha, const double* p, const double* w, double* x,
-                             double* r, Index rows, double* sum) {
+                             double* r, Index rows, double* steps, double* solutions) {
     for (int h = 0; h < L; h += W) {
         const Real<W> factor = load<W>(alpha + h);
-        Real<W> s{};
+        Real<W> ss{}, xx{};
         for (Index k = 0; k < rows; ++k) {
             const Index at = k * L + h;
-            const Real<W> next = load<W>(x + at) + factor * load<W>(p + at);
+            const Real<W> step = factor * load<W>(p + at), next = load<W>(x + at) + step;
             store<W>(x + at, next);
             store<W>(r + at, load<W>(r + at) - factor * load<W>(w + at));
-            s += next * next;
+            ss += step * step;
+            xx += next * next;
         }
-        store<W>(sum + h, s);
+        store<W>(steps + h, ss);
+        store<W>(solutions + h, xx);
     }
 }
 
 M4DL_DISPATCH(dot_kernel, dot_rows, (const double* a, const double* b, Index rows, double* sum),
               (a, b, rows, sum))
-M4DL_DISPATCH(products_kernel, products_rows,
-              (const double* r, const float* z, Index rows, double* rz, double* zz),
-              (r, z, rows, rz, zz))
+M4DL_DISPATCH(mixed_dot_kernel, mixed_dot_rows,
+              (const double* a, const float* b, Index rows, double* sum), (a, b, rows, sum))
 M4DL_DISPATCH(direction_kernel, direction_rows,
               (const float* z, const double* beta, double* p, Index rows), (z, beta, p, rows))
 M4DL_DISPATCH(step_kernel, step_rows,
               (const double* alpha, const double* p, const double* w, double* x, double* r,
-               Index rows, double* sum),
-              (alpha, p, w, x, r, rows, sum))
+               Index rows, double* steps, double* solutions),
+              (alpha, p, w, x, r, rows, steps, solutions))
 
 Index chunk_size(Index rows) { return std::max(kChunk, (rows + kMostChunks - 1) / kMostChunks); }
 Index chunk_count(Index rows) { return (rows + chunk_size(rows) - 1) / chunk_size(rows); }
@@ -100,16 +98,10 @@ Lanes dot(const Block& a, const Block& b) {
     });
 }
 
-Products products(const Block& r, const FloatBlock& z) {
-    alignas(64) double other[kMostChunks * L];
-    Products out;
-    out.rz = over_chunks(r.rows(), [&](Index first, Index rows, double* sum, Index chunk) {
-        products_rows(r.data() + first * L, z.data() + first * L, rows, sum, other + chunk * L);
+Lanes dot(const Block& a, const FloatBlock& b) {
+    return over_chunks(a.rows(), [&](Index first, Index rows, double* sum, Index) {
+        mixed_dot_rows(a.data() + first * L, b.data() + first * L, rows, sum);
     });
-    out.zz = Lanes::Zero();
-    for (Index c = 0; c < chunk_count(r.rows()); ++c)
-        out.zz += Eigen::Map<const Lanes>(other + c * L);
-    return out;
 }
 
 void direction(const FloatBlock& z, const Lanes& beta, Block& p) {
@@ -118,12 +110,18 @@ void direction(const FloatBlock& z, const Lanes& beta, Block& p) {
     });
 }
 
-Lanes step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r) {
-    return over_chunks(x.rows(), [&](Index first, Index rows, double* sum, Index) {
+Step step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r) {
+    alignas(64) double solutions[kMostChunks * L];
+    Step out;
+    out.step = over_chunks(x.rows(), [&](Index first, Index rows, double* sum, Index chunk) {
         const Index at = first * L;
         step_rows(alpha.data(), p.data() + at, w.data() + at, x.data() + at, r.data() + at, rows,
-                  sum);
+                  sum, solutions + chunk * L);
     });
+    out.solution = Lanes::Zero();
+    for (Index c = 0; c < chunk_count(x.rows()); ++c)
+        out.solution += Eigen::Map<const Lanes>(solutions + c * L);
+    return out;
 }
 
 }  // namespace m4dl::cg

@@ -106,13 +106,15 @@ private:
         }
         void solve(Block& x) override {
             conjugate_gradients(
-                x, solver.tolerance_, kMostIterations,
-                [&](const Block& p, Block& w) {
+                x, solver.tolerance_, kMostIterations, false,
+                [&](const FloatBlock& z, const Lanes& beta, Block& p, Block& w) {
+                    cg::direction(z, beta, p);
                     for_ranges(p.rows(), 8, [&](Index begin, Index end) {
                         multiply(solver.rows_, values.data(), p.data(), w.data(), begin, end);
                     });
+                    return cg::dot(p, w);
                 },
-                [&](const Block& r) -> const FloatBlock& {
+                [&](const Block& r, bool) -> const FloatBlock& {
                     factor->solve(r, preconditioned, scratch);
                     return preconditioned;
                 },

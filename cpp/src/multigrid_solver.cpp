@@ -1,6 +1,5 @@
 #include "m4dl/model/elliptic_solver.hpp"
 
-#include "m4dl/linalg/conjugate_gradients.hpp"
 #include "m4dl/linalg/diffusion.hpp"
 #include "m4dl/linalg/screened_poisson.hpp"
 
@@ -57,43 +56,18 @@ public:
 
 private:
     struct Work final : EllipticSolver::Work {
-        explicit Work(const DiffusionSolver& s)
-            : solver(s),
-              fields(s.grid_.workspace()),
-              cg(s.grid_.finest().size()),
-              padded(Block::Zero(s.grid_.finest().size(), kLanes)) {}
-
+        explicit Work(const DiffusionSolver& s) : solver(s), fields(s.grid_.workspace()) {}
         void solve(const Block& c, std::span<Block> rhs, std::span<const Vector>) override {
             solver.grid_.set(c, fields);
             for (Block& x : rhs) solve(x);
         }
         void solve(Block& x) override {
-            const GridLevel& g = solver.grid_.finest();
-            auto copy = [&](auto&& row) {
-                for_slabs(g, [&](Index begin, Index end) {
-                    for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
-                        for (Index k = 0; k < count; ++k) row(at + k, inside + k);
-                    });
-                });
-            };
-            copy([&](Index to, Index from) { padded.row(to) = x.row(from); });
-            conjugate_gradients(
-                padded, solver.tolerance_, kMostCycles,
-                [&](const Block& p, Block& w) { solver.grid_.apply(p, w, fields); },
-                [&](const Block& r) -> const FloatBlock& {
-                    return solver.grid_.precondition(r, fields);
-                },
-                cg);
-            copy([&](Index from, Index to) { x.row(to) = padded.row(from); });
-            // The boundary's zeros may be NaN in lanes that failed.
-            padded.setZero();
+            solver.grid_.solve(x, solver.tolerance_, kMostCycles, fields);
         }
-        Lanes iterations() const override { return cg.iterations; }
+        Lanes iterations() const override { return fields.cg.iterations; }
 
         const DiffusionSolver& solver;
         Diffusion::Workspace fields;
-        CgWorkspace cg;
-        Block padded;
     };
 
     Diffusion grid_;

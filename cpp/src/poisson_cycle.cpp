@@ -1,6 +1,8 @@
 #include "m4dl/linalg/poisson_cycle.hpp"
 
 #include "m4dl/linalg/interpolation.hpp"
+#include "m4dl/linalg/multigrid.hpp"
+#include "m4dl/linalg/restriction.hpp"
 #include "m4dl/linalg/wavefront.hpp"
 
 namespace m4dl {
@@ -14,9 +16,6 @@ constexpr int L = static_cast<int>(kLanes);
 template <int K>
 constexpr float kOmega = K == 2 ? 1.3f : 1.4f;
 constexpr int kSweepsOnCoarsest = 6;  // at most 2 x 2 (x 2) nodes: one sweep reduces errors by 4
-// Slabs whose changes are kept while a single range goes through a wavefront: a restriction needs
-// five of them.
-constexpr Index kRing = 8;
 
 using Fields = PoissonCycle::Fields;
 
@@ -125,82 +124,13 @@ struct Smoother {
     }
 };
 
-// Restriction to one line of the coarser grid: of a quantity given as row(p, k, h), node k of one of
-// the lines of parity p around the coarse one, summed over these lines with their weights.
-template <int W, class Row>
-M4DL_INLINE void restrict_line(const Coarsening& along, Index coarse_nodes, Index nodes, float* out,
-                               Row&& row) {
-    for (int h = 0; h < L; h += kFloatWidth<W>) {
-        auto put = [&](Index c, const Float<W>& value)
-                       M4DL_INLINE_LAMBDA { store<W>(out + c * L + h, value); };
-        if (!along.halved()) {
-            for (Index c = 1; c + 1 < coarse_nodes; ++c) put(c, row(c, h));
-            continue;
-        }
-        Float<W> before{};
-        if (along.kept[1] > 1) before = row(along.kept[1] - 1, h);
-        auto one = [&](Index c, Index k, float a, float b, float d) M4DL_INLINE_LAMBDA {
-            Float<W> after{};
-            if (k + 1 < nodes - 1) after = row(k + 1, h);
-            put(c, a * before + b * row(k, h) + d * after);
-            before = after;
-        };
-        auto at_end = [&](Index c) M4DL_INLINE_LAMBDA {
-            const auto& w = along.gather[c];
-            one(c, along.kept[c], static_cast<float>(w[0]), static_cast<float>(w[1]),
-                static_cast<float>(w[2]));
-        };
-        // All but the outermost coarse nodes gather with the same weights.
-        const Index last = coarse_nodes - 2;
-        at_end(1);
-        if (last > 2) {
-            const auto& w = along.gather[2];
-            const float side = static_cast<float>(w[0]), middle = static_cast<float>(w[1]);
-            for (Index c = 2, k = along.kept[2]; c < last; ++c, k += 2) {
-                const Float<W> after = row(k + 1, h);
-                put(c, side * (before + after) + middle * row(k, h));
-                before = after;
-            }
-        }
-        if (last > 1) at_end(last);
-    }
-}
-
-// visit(slab, line, weight) for the fine lines around a coarse one.
-template <int K, class Visit>
-M4DL_INLINE void for_lines_around(const PoissonLevel& g, Index slab, Index line, Visit&& visit) {
-    const Index i = g.coarsening[0].kept[slab], l = K == 2 ? 0 : g.coarsening[1].kept[line];
-    for (Index da = -1; da <= 1; ++da)
-        for (Index db = K == 2 ? 0 : -1; db <= (K == 2 ? 0 : 1); ++db) {
-            double w = g.coarsening[0].gather[slab][da + 1];
-            if constexpr (K == 4) w *= g.coarsening[1].gather[line][db + 1];
-            if (w != 0.0) visit(i + da, l + db, static_cast<float>(w));
-        }
-}
-
-// body(line) for the lines inside a coarse slab.
-template <int K, class Body>
-M4DL_INLINE void for_coarse_lines(const PoissonLevel& coarse, Body&& body) {
-    for (Index line = K == 2 ? 0 : 1; line < (K == 2 ? 1 : coarse.lines - 1); ++line) body(line);
-}
-
-// What the black nodes changed by in the last sweep, by slabs or in a ring of slabs.
-struct Change {
-    const float* data;
-    Index last;  // slab; 0 and last hold the zeros of the boundary
-    bool ring;
-
-    M4DL_INLINE Index place(Index slab) const {
-        return ring && slab > 0 && slab < last ? 1 + (slab - 1) % kRing : slab;
-    }
-};
-
 // Restriction of the residual to one slab of the coarser grid. Black nodes have none after their
 // sweep; that of a red node, which had none before, is what its neighbours changed since.
-template <int W, int K>
-M4DL_INLINE void restrict_residual(const Pass& pass, const Change& change, Index slab) {
+template <int W, int K, class Place>
+M4DL_INLINE void restrict_residual(const Pass& pass, const float* change, Place&& place,
+                                   Index slab) {
     const PoissonLevel &g = pass.level, &coarse = *pass.coarse;
-    for_coarse_lines<K>(coarse, [&](Index line) M4DL_INLINE_LAMBDA {
+    for (Index line = K == 2 ? 0 : 1; line < (K == 2 ? 1 : coarse.lines - 1); ++line) {
         // Lines around the coarse one, by the parity of their red nodes.
         struct Near {
             const float* row[K + 1];  // the line itself, then those beside it
@@ -212,12 +142,14 @@ M4DL_INLINE void restrict_residual(const Pass& pass, const Change& change, Index
         const double* below = g.below[K / 2].data();
         const double* above = g.above[K / 2].data();
         const auto regular = static_cast<float>(below[g.nodes / 2]);
-        for_lines_around<K>(g, slab, line, [&](Index i, Index l, float w) M4DL_INLINE_LAMBDA {
+        constexpr auto kValues = Restricted::kValues;
+        for_lines_around<kValues, K / 2 + 1>(g, slab, line, [&](Index i, Index l, float w)
+                                                                M4DL_INLINE_LAMBDA {
             const Stencil<K, float> s(g, i, l);
             const Index parity = (i + l + g.red) & 1;
             Near& n = near[parity][count[parity]++];
             auto at = [&](Index ii, Index ll) M4DL_INLINE_LAMBDA {
-                return change.data + g.line(change.place(ii), ll) * L;
+                return change + g.line(place(ii), ll) * L;
             };
             n.row[0] = at(i, l);
             n.row[1] = at(i - 1, l);
@@ -231,7 +163,7 @@ M4DL_INLINE void restrict_residual(const Pass& pass, const Change& change, Index
             n.scale = w;
             n.even = s.even;
         });
-        restrict_line<W>(
+        restrict_line<W, kValues>(
             g.coarsening[K / 2], coarse.nodes, g.nodes,
             pass.below->rhs.data() + coarse.line(slab, line) * L,
             [&](Index k, int h) M4DL_INLINE_LAMBDA {
@@ -255,31 +187,16 @@ M4DL_INLINE void restrict_residual(const Pass& pass, const Change& change, Index
                 }
                 return sum;
             });
-    });
+    }
 }
 
 // Restriction of all of a right-hand side (or of f).
 template <int W, int K>
 M4DL_INLINE void restrict_rhs(const Pass& pass, Index begin, Index end) {
-    const PoissonLevel &g = pass.level, &coarse = *pass.coarse;
     for (Index slab = begin; slab < end; ++slab)
-        for_coarse_lines<K>(coarse, [&](Index line) M4DL_INLINE_LAMBDA {
-            const float* near[9];
-            float weight[9];
-            int count = 0;
-            for_lines_around<K>(g, slab, line, [&](Index i, Index l, float w) M4DL_INLINE_LAMBDA {
-                near[count] = pass.fields.rhs.data() + g.line(i, l) * L;
-                weight[count++] = w;
-            });
-            restrict_line<W>(g.coarsening[K / 2], coarse.nodes, g.nodes,
-                             pass.below->rhs.data() + coarse.line(slab, line) * L,
-                             [&](Index k, int h) M4DL_INLINE_LAMBDA {
-                                 Float<W> sum{};
-                                 for (int q = 0; q < count; ++q)
-                                     sum += weight[q] * load<W>(near[q] + k * L + h);
-                                 return sum;
-                             });
-        });
+        restrict_slab<W, Restricted::kValues, K / 2 + 1>(
+            pass.level, *pass.coarse, pass.fields.rhs.data(), pass.below->rhs.data(), slab,
+            [](Index i) M4DL_INLINE_LAMBDA { return i; });
 }
 
 // The stages of the passes over one level, each a wavefront; see PoissonCycle.
@@ -289,8 +206,7 @@ struct Stages {
     const PoissonLevel& g = pass.level;
     const SlabRange& r;
     Smoother<W, K> smooth{g, pass.fields};
-    // A single range keeps the changes of few slabs, which stay in the cache.
-    Change noted{pass.fields.change.data(), g.slabs - 1, r.begin == 1 && r.end == g.slabs - 1};
+    SlabRing ring{g, r};  // of changes
 
     template <bool Assign = false>
     M4DL_INLINE void interpolate(Index slab) const {
@@ -301,11 +217,16 @@ struct Stages {
         smooth.over_relax(slab, 0, kOmega<K>);
     }
     M4DL_INLINE void relax_black_and_note(Index slab) const {
-        smooth.relax_and_note(slab, 1, noted.place(slab));
+        smooth.relax_and_note(slab, 1, ring.place(slab));
     }
-    M4DL_INLINE void restrict(Index slab, const Change& change) const {
+    template <class Place>
+    M4DL_INLINE void restrict(Index slab, const float* change, Place&& place) const {
         const Index c = g.coarsening[0].left[slab];
-        if (g.coarsening[0].kept[c] == slab) restrict_residual<W, K>(pass, change, c);
+        if (g.coarsening[0].kept[c] == slab) restrict_residual<W, K>(pass, change, place, c);
+    }
+    M4DL_INLINE void restrict_noted(Index slab) const {
+        restrict(slab, pass.fields.change.data(),
+                 [&](Index i) M4DL_INLINE_LAMBDA { return ring.place(i); });
     }
 
     template <int S, class Stage>
@@ -322,7 +243,7 @@ M4DL_INLINE void go_down(const Pass& pass, const SlabRange& r) {
         if constexpr (stage == 0) x.smooth.red_from_zero(slab);
         if constexpr (stage == 1) x.smooth.relax(slab, 1);
         // Residuals of the slabs beside it are needed, and for these the changes of two on.
-        if constexpr (stage == 3) x.restrict(slab, {pass.fields.u.data(), 0, false});
+        if constexpr (stage == 3) x.restrict(slab, pass.fields.u.data(), [](Index i) M4DL_INLINE_LAMBDA { return i; });
     });
 }
 
@@ -334,7 +255,7 @@ M4DL_INLINE void go_down_from_coarse(const Pass& pass, const SlabRange& r) {
         if constexpr (stage == 0) x.template interpolate<true>(slab);
         if constexpr (stage == 1) x.smooth.relax(slab, 0);
         if constexpr (stage == 2) x.relax_black_and_note(slab);
-        if constexpr (stage == 4) x.restrict(slab, x.noted);
+        if constexpr (stage == 4) x.restrict_noted(slab);
     });
 }
 
@@ -358,7 +279,7 @@ M4DL_INLINE void turn(const Pass& pass, const SlabRange& r) {
         if constexpr (stage == 2) x.smooth.relax(slab, 1);
         if constexpr (stage == 3) x.smooth.relax(slab, 0);
         if constexpr (stage == 4) x.relax_black_and_note(slab);
-        if constexpr (stage == 6) x.restrict(slab, x.noted);
+        if constexpr (stage == 6) x.restrict_noted(slab);
     });
 }
 
@@ -445,13 +366,9 @@ struct Hierarchy {
         for_slabs(levels[k],
                   [&](Index begin, Index end) { invert_diagonal_slabs(pass(k), begin, end); });
     }
-    // A V-cycle from u = 0 on level k.
-    void v_cycle(int k) const {
-        for (int j = k; j < bottom(); ++j) down(j);
-        coarsest_slabs(pass(bottom()));
-        for (int j = bottom(); j-- > k;) up(j);
-    }
+    void solve_coarsest() const { coarsest_slabs(pass(bottom())); }
 };
+static_assert(MultigridPasses<Hierarchy>);
 
 }  // namespace
 
@@ -489,22 +406,16 @@ void PoissonCycle::set(Workspace& w) const {
 
 void PoissonCycle::approximate(int cycles, bool nested, Workspace& w) const {
     const Hierarchy h{levels_, w};
-    if (h.bottom() == 0) return coarsest_slabs(h.pass(0));
+    if (h.bottom() == 0) return h.solve_coarsest();
     if (nested) {
-        for (int k = 0; k < h.bottom(); ++k) h.restrict_rhs(k);
-        coarsest_slabs(h.pass(h.bottom()));
-        for (int k = h.bottom(); k-- > 0;) {
-            h.down_from_coarse(k);
-            h.v_cycle(k + 1);
-            if (k > 0) h.up(k);
-        }
+        begin_nested_iteration(h);
     } else {
         h.down(0);
-        h.v_cycle(1);
+        v_cycle(h, 1);
     }
     for (int cycle = 1; cycle < cycles; ++cycle) {
         h.up_and_down(0);
-        h.v_cycle(1);
+        v_cycle(h, 1);
     }
     h.up(0);
 }

@@ -35,8 +35,9 @@ struct Coarsening {
     // Linear interpolation: fine node i takes a[i] of coarse node left[i] and b[i] of the next.
     std::vector<Index> left;
     std::vector<double> a, b;
-    // Restriction M_c^{-1} P' M: coarse node I takes these from kept[I] - 1, kept[I], kept[I] + 1.
-    std::vector<std::array<double, 3>> gather;
+    // Restriction P' of integrals over hat functions, and M_c^{-1} P' M of values: coarse node I takes
+    // these from kept[I] - 1, kept[I], kept[I] + 1.
+    std::vector<std::array<double, 3>> hat, gather;
 
     bool halved() const { return coarse.cells() + 1 < static_cast<Index>(left.size()); }
     // Parity of the fine nodes that are kept inside (all are where the axis is not halved).
@@ -59,12 +60,14 @@ struct Coarsening {
                 a[k] = 1.0 - b[k];
             }
         left[cells] = coarse.cells();
-        gather.assign(kept.size(), {0.0, 0.0, 0.0});
+        hat.assign(kept.size(), {0.0, 0.0, 0.0});
+        gather = hat;
         for (Index c = 1; c < coarse.cells(); ++c)
             for (Index step = -1; step <= 1; ++step) {
                 const Index k = kept[c] + step;
                 if (k == 0 || k == cells) continue;
                 const double weight = left[k] == c ? a[k] : left[k] == c - 1 ? b[k] : 0.0;
+                hat[c][step + 1] = weight;
                 gather[c][step + 1] = weight * fine.mass(k) / coarse.mass(c);
             }
     }

@@ -2,6 +2,11 @@
 // coefficients; one that has converged is frozen, so it does not depend on the others.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
 #include "m4dl/base/block.hpp"
 
 namespace m4dl {
@@ -19,50 +24,67 @@ namespace cg {
 // The vector work, in one pass each; compiled for the instruction set at hand, with sums that do
 // not depend on the number of threads.
 Lanes dot(const Block& a, const Block& b);
-struct Products {
-    Lanes rz, zz;
-};
-Products products(const Block& r, const FloatBlock& z);            // <r, z>, <z, z>
+Lanes dot(const Block& a, const FloatBlock& b);
 void direction(const FloatBlock& z, const Lanes& beta, Block& p);  // p := z + beta p
-// x += alpha p, r -= alpha w; returns <x, x>.
-Lanes step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r);
+// x += alpha p, r -= alpha w; |alpha p|^2 and |x|^2.
+struct Step {
+    Lanes step, solution;
+};
+Step step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r);
+
+// Whether |x - exact| <= tolerance |x|, as far as the steps tell, whose sizes s_1, s_2, ... are close
+// to the errors before them: what is left is about s (rate + rate^2 + ...). Rates vary from step
+// to step, so the slower one of the last two counts, and none below kFastest. Slow convergence is
+// irregular too: there the estimate is doubled.
+struct Convergence {
+    static constexpr double kFastest = 0.05, kFastestAtFirst = 0.1, kSlow = 0.2;
+    double previous = std::numeric_limits<double>::infinity(), rate = 0.0;
+    int steps = 0;
+
+    bool reached(double step, double solution, double tolerance) {
+        const double ratio = step / previous;
+        const double slower = std::max({ratio, rate, steps < 2 ? kFastestAtFirst : kFastest});
+        rate = ratio;
+        previous = step;
+        if (steps++ == 0) return false;
+        const double left = slower / (1.0 - slower) * (slower < kSlow ? step : 2.0 * step);
+        return slower < 1.0 && left <= tolerance * solution;
+    }
+};
 
 }  // namespace cg
 
-// x := A^{-1} x. `apply(p, w)`: w = A p; `precondition(r)`: B r in single precision, B symmetric and
-// close to A^{-1}, so |z| is close to the error: iterations end when |z| is well below
-// tolerance |x|. NaN in the lanes
-// that have not come so far after `max_iterations`.
+// x := A^{-1} x. `apply(z, beta, p, w)`: p := z + beta p, w := A p, returns <p, w>.
+// `precondition(r, first)`: B r in single precision, B symmetric and close to A^{-1}; with `nested`
+// the first one may be any guess at A^{-1} r, and conjugate directions begin after it. NaN in the
+// lanes that have not come so far after `max_iterations`.
 template <class Apply, class Precondition>
-void conjugate_gradients(Block& x, double tolerance, int max_iterations, Apply&& apply,
+void conjugate_gradients(Block& x, double tolerance, int max_iterations, bool nested, Apply&& apply,
                          Precondition&& precondition, CgWorkspace& w) {
     Block &r = x, &p = w.direction;
     w.solution.setZero();
-    w.iterations.setZero();
-    // |B r| may understate the error where B is far from A^{-1}; another iteration costs little.
-    constexpr double kSafety = 0.25;
-    const double enough = kSafety * kSafety * tolerance * tolerance;
-    Lanes active = Lanes::Ones(), failed = Lanes::Zero(), beta = Lanes::Zero();
-    const FloatBlock* z = &precondition(r);
-    Lanes rz = cg::products(r, *z).rz;
     p.setZero();
+    w.iterations.setZero();
+    Lanes active = Lanes::Ones(), failed = Lanes::Zero(), rz = Lanes::Zero();
+    std::array<cg::Convergence, kLanes> convergence;
     for (int iteration = 0;; ++iteration) {
-        cg::direction(*z, beta, p);
-        apply(p, w.image);
-        // 0/0 where the right-hand side is 0; a frozen lane stands still.
-        const Lanes pw = cg::dot(p, w.image);
-        const Lanes alpha = (active != 0.0 && rz != 0.0).select(rz / pw, 0.0);
-        const Lanes xx = cg::step(alpha, p, w.image, w.solution, r);
-        z = &precondition(r);
-        const auto [next, zz] = cg::products(r, *z);
-        beta = (rz != 0.0).select(next / rz, 0.0);
+        const FloatBlock& z = precondition(r, iteration == 0);
+        const Lanes next = cg::dot(r, z);
+        const bool restart = iteration == 0 || (nested && iteration == 1);
+        // 0/0 where the right-hand side is 0.
+        const Lanes beta = restart ? Lanes::Zero().eval() : (rz != 0.0).select(next / rz, 0.0);
         rz = next;
+        const Lanes pw = apply(z, beta, p, w.image);
+        // A frozen lane stands still.
+        const Lanes alpha = (active != 0.0 && rz != 0.0).select(rz / pw, 0.0);
+        const cg::Step size = cg::step(alpha, p, w.image, w.solution, r);
         w.iterations += active;
         for (Index lane = 0; lane < kLanes; ++lane) {
             if (active[lane] == 0.0) continue;
-            if (zz[lane] <= enough * xx[lane]) {
+            const double s = std::sqrt(size.step[lane]), u = std::sqrt(size.solution[lane]);
+            if (s == 0.0 || convergence[lane].reached(s, u, tolerance)) {
                 active[lane] = 0.0;
-            } else if (!(xx[lane] < std::numeric_limits<double>::infinity()) ||
+            } else if (!(u < std::numeric_limits<double>::infinity()) ||
                        iteration + 1 == max_iterations) {
                 active[lane] = 0.0;
                 failed[lane] = std::numeric_limits<double>::quiet_NaN();

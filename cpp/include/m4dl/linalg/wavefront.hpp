@@ -21,6 +21,20 @@ struct SlabRange {
     int phase;
 };
 
+// Where a stage leaves something for the slabs around: by slabs, or, as a single range needs few of
+// them at a time, in a ring of slabs that stay in the cache.
+struct SlabRing {
+    static constexpr Index kSlabs = 8;
+    Index last;  // slab of the grid; 0 and last hold the zeros of the boundary
+    bool ring;
+
+    M4DL_INLINE SlabRing(const GridLevel& g, const SlabRange& r)
+        : last(g.slabs - 1), ring(r.begin == 1 && r.end == g.slabs - 1) {}
+    M4DL_INLINE Index place(Index slab) const {
+        return ring && slab > 0 && slab < last ? 1 + (slab - 1) % kSlabs : slab;
+    }
+};
+
 // Inside a kernel: calls stage(std::integral_constant<int, s>, slab) for s < S. `last` is the last
 // slab of the grid.
 template <int S, class Stage>

@@ -1,0 +1,378 @@
+#include "m4dl/linalg/diffusion_cycle.hpp"
+
+#include "m4dl/linalg/interpolation.hpp"
+#include "m4dl/linalg/multigrid.hpp"
+#include "m4dl/linalg/restriction.hpp"
+#include "m4dl/linalg/wavefront.hpp"
+
+namespace m4dl {
+namespace {
+
+using simd::Float, simd::kFloatWidth, simd::load, simd::store;
+
+constexpr int L = static_cast<int>(kLanes);
+constexpr int kSweepsOnCoarsest = 4;  // at most 2 x 2 (x 2) nodes
+
+using Fields = DiffusionCycle::Fields;
+using Level = DiffusionCycle::Level;
+
+// One level and the next: what a pass over the first one touches.
+struct Pass {
+    const Level& level;
+    Fields& fields;
+    const Level* coarse;  // none below the coarsest
+    Fields* below;
+};
+
+constexpr Index first_of(Index parity) { return parity == 1 ? 1 : 2; }
+
+// What is done with the slabs of a level (lines in the plane, planes of lines in space).
+template <int W, int D>
+struct Slabs {
+    static constexpr int kColours = 1 << (D - 1);  // within a slab: bit 0 nodes, bit 1 lines
+    const Pass& pass;
+    const GridLevel& g = pass.level.grid;
+    Fields& x = pass.fields;
+
+    // visit(here, row) for the nodes of one colour on one line, lanes from h on: `here` is the place
+    // in the fields.
+    template <int Step, class Visit>
+    M4DL_INLINE void for_nodes(Index slab, Index line, Index first, Visit&& visit) const {
+        const Q1Line<D, float> nodes(g, pass.level.elements, slab, line);
+        const Index at = g.line(slab, line);
+        for (int h = 0; h < L; h += kFloatWidth<W>)
+            nodes.template for_nodes<W, Step>(
+                x.k.data() + h, x.u.data() + at * L + h, first,
+                [&](Index k, const Row<W, float>& row)
+                    M4DL_INLINE_LAMBDA { visit((at + k) * L + h, row); });
+    }
+    template <class Visit>
+    M4DL_INLINE void for_colour(Index slab, int colour, Visit&& visit) const {
+        if constexpr (D == 2)
+            for_nodes<2>(slab, 0, first_of(colour), visit);
+        else
+            for (Index l = first_of(colour >> 1); l + 1 < g.lines; l += 2)
+                for_nodes<2>(slab, l, first_of(colour & 1), visit);
+    }
+
+    // Gauss-Seidel.
+    M4DL_INLINE void relax(Index slab, int colour) const {
+        for_colour(slab, colour, [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+            put(here, load<W>(x.rhs.data() + here) - (row.along + row.across));
+        });
+    }
+    M4DL_INLINE void relax(Index slab, bool backward) const {
+        for (int pass_ = 0; pass_ < kColours; ++pass_)
+            relax(slab, backward ? kColours - 1 - pass_ : pass_);
+    }
+    // The first sweep, in the plane: u = 0 at all nodes that come later, whatever is stored there.
+    M4DL_INLINE void relax_from_zero(Index slab) const {
+        static_assert(D == 2);
+        if (slab % 2 == 0) {
+            for_colour(slab, 0, [&](Index here, const Row<W, float>&) M4DL_INLINE_LAMBDA {
+                put(here, load<W>(x.rhs.data() + here));
+            });
+            for_colour(slab, 1, [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+                put(here, load<W>(x.rhs.data() + here) - row.along);
+            });
+        } else {
+            for_colour(slab, 0, [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+                put(here, load<W>(x.rhs.data() + here) - row.across);
+            });
+            relax(slab, 1);
+        }
+    }
+
+    // The residual, which is left on all nodes but those of the last colour. `to`: where its slab
+    // lies.
+    M4DL_INLINE void residual(Index slab, Index to) const {
+        auto full = [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+            note(here, slab, to,
+                 load<W>(x.rhs.data() + here) - row.diagonal * load<W>(x.u.data() + here) -
+                     (row.along + row.across));
+        };
+        for (int colour = 0; colour < kColours; ++colour)
+            if (slab % 2 == 0 || colour != kColours - 1)
+                for_colour(slab, colour, full);
+            else
+                clear_residual(slab, to, colour);
+    }
+    // After relax_from_zero: what the nodes that came later have added.
+    M4DL_INLINE void residual_from_zero(Index slab, Index to) const {
+        static_assert(D == 2);
+        if (slab % 2 == 0) {
+            for_colour(slab, 0, [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+                note(here, slab, to, -(row.along + row.across));
+            });
+            for_colour(slab, 1, [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+                note(here, slab, to, -row.across);
+            });
+        } else {
+            for_colour(slab, 0, [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+                note(here, slab, to, -row.along);
+            });
+            clear_residual(slab, to, 1);
+        }
+    }
+
+    M4DL_INLINE void clear(Index slab) const {
+        const Index rows = g.lines * g.nodes;
+        std::memset(x.u.data() + slab * rows * L, 0,
+                    sizeof(float) * static_cast<std::size_t>(rows * L));
+    }
+
+private:
+    M4DL_INLINE void put(Index here, const Float<W>& without_diagonal) const {
+        store<W>(x.u.data() + here, without_diagonal * load<W>(x.inverse.data() + here));
+    }
+    M4DL_INLINE void note(Index here, Index slab, Index to, const Float<W>& value) const {
+        store<W>(x.residual.data() + here + (to - slab) * g.lines * g.nodes * L, value);
+    }
+    M4DL_INLINE void clear_residual(Index slab, Index to, int colour) const {
+        for_colour(slab, colour, [&](Index here, const Row<W, float>&) M4DL_INLINE_LAMBDA {
+            note(here, slab, to, Float<W>{});
+        });
+    }
+};
+
+// The stages of the passes over one level.
+template <int W, int D>
+struct Stages {
+    const Pass& pass;
+    const SlabRange& r;
+    const GridLevel& g = pass.level.grid;
+    Slabs<W, D> slabs{pass};
+    SlabRing ring{g, r};  // of residuals
+
+    template <bool Assign = false>
+    M4DL_INLINE void interpolate(Index slab) const {
+        interpolate_slab<W, D == 2 ? 2 : 4, Assign>(g, pass.coarse->grid, pass.below->u.data(),
+                                                    pass.fields.u.data(), slab);
+    }
+    M4DL_INLINE void restrict_residual(Index slab) const {
+        const Index c = g.coarsening[0].left[slab];
+        if (g.coarsening[0].kept[c] == slab)
+            restrict_slab<W, Restricted::kIntegrals, D>(
+                g, pass.coarse->grid, pass.fields.residual.data(), pass.below->rhs.data(), c,
+                [&](Index i) M4DL_INLINE_LAMBDA { return ring.place(i); });
+    }
+};
+
+template <int W, int D>
+M4DL_INLINE void go_down(const Pass& pass, const SlabRange& r) {
+    const Stages<W, D> x{pass, r};
+    if constexpr (D == 2)
+        wavefront<4>(x.g.slabs - 2, r, [&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
+            if constexpr (stage < 2)
+                if (slab % 2 == stage) x.slabs.relax_from_zero(slab);
+            if constexpr (stage == 2) x.slabs.residual_from_zero(slab, x.ring.place(slab));
+            if constexpr (stage == 3) x.restrict_residual(slab);
+        });
+    else
+        wavefront<5>(x.g.slabs - 2, r, [&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
+            if constexpr (stage == 0) x.slabs.clear(slab);
+            if constexpr (stage == 1 || stage == 2)
+                if (slab % 2 == stage - 1) x.slabs.relax(slab, false);
+            if constexpr (stage == 3) x.slabs.residual(slab, x.ring.place(slab));
+            if constexpr (stage == 4) x.restrict_residual(slab);
+        });
+}
+
+template <int W, int D>
+M4DL_INLINE void go_down_from_coarse(const Pass& pass, const SlabRange& r) {
+    const Stages<W, D> x{pass, r};
+    wavefront<5>(x.g.slabs - 2, r, [&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
+        if constexpr (stage == 0) x.template interpolate<true>(slab);
+        if constexpr (stage == 1 || stage == 2)
+            if (slab % 2 == stage - 1) x.slabs.relax(slab, false);
+        if constexpr (stage == 3) x.slabs.residual(slab, x.ring.place(slab));
+        if constexpr (stage == 4) x.restrict_residual(slab);
+    });
+}
+
+template <int W, int D>
+M4DL_INLINE void go_up(const Pass& pass, const SlabRange& r) {
+    const Stages<W, D> x{pass, r};
+    wavefront<3>(x.g.slabs - 2, r, [&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
+        if constexpr (stage == 0) x.interpolate(slab);
+        if constexpr (stage > 0)
+            if (slab % 2 == 2 - stage) x.slabs.relax(slab, true);
+    });
+}
+
+template <int W, int D>
+M4DL_INLINE void coarsest(const Pass& pass) {
+    const Slabs<W, D> slabs{pass};
+    const Index end = pass.level.grid.slabs - 1;
+    for (Index i = 1; i < end; ++i) slabs.clear(i);
+    for (int sweep = 0; sweep < 2 * kSweepsOnCoarsest; ++sweep) {
+        const bool backward = sweep >= kSweepsOnCoarsest;
+        for (int half = 0; half < 2; ++half)
+            for (Index i = 1; i < end; ++i)
+                if (i % 2 == (backward ? 1 - half : half)) slabs.relax(i, backward);
+    }
+}
+
+template <int W, int D>
+M4DL_INLINE void restrict_rhs(const Pass& pass, Index begin, Index end) {
+    for (Index slab = begin; slab < end; ++slab)
+        restrict_slab<W, Restricted::kIntegrals, D>(
+            pass.level.grid, pass.coarse->grid, pass.fields.rhs.data(), pass.below->rhs.data(),
+            slab, [](Index i) M4DL_INLINE_LAMBDA { return i; });
+}
+
+template <int W, int D>
+M4DL_INLINE void invert_diagonal(const Pass& pass, Index begin, Index end) {
+    const Slabs<W, D> slabs{pass};
+    const GridLevel& g = pass.level.grid;
+    for (Index slab = begin; slab < end; ++slab)
+        for (Index l = D == 2 ? 0 : 1; l < (D == 2 ? 1 : g.lines - 1); ++l)
+            slabs.template for_nodes<1>(
+                slab, l, 1, [&](Index here, const Row<W, float>& row) M4DL_INLINE_LAMBDA {
+                    store<W>(pass.fields.inverse.data() + here, (Float<W>{} + 1.0f) / row.diagonal);
+                });
+}
+
+// k of slabs of the next level's cells.
+template <int W>
+M4DL_INLINE void average_kernel(const Pass& pass, Index begin, Index end) {
+    const auto& shares = pass.level.shares;
+    const bool plane = shares.size() == 2;
+    const Index cells = pass.level.grid.nodes - 1, lines = plane ? 1 : pass.level.grid.lines - 1;
+    const DiffusionCycle::Share whole{0, 1, {1.0f, 0.0f}};
+    float* to = pass.below->k.data();
+    const Index coarse_lines = plane ? 1 : static_cast<Index>(shares[1].size());
+    to += begin * coarse_lines * static_cast<Index>(shares.back().size()) * L;
+    for (Index i = begin; i < end; ++i)
+        for (Index j = 0; j < coarse_lines; ++j)
+            for (const auto& c : shares.back()) {
+                const auto &a = shares[0][i], &b = plane ? whole : shares[1][j];
+                for (int h = 0; h < L; h += kFloatWidth<W>) {
+                    Float<W> sum{};
+                    for (int p = 0; p < a.count; ++p)
+                        for (int q = 0; q < b.count; ++q) {
+                            const float w = a.weight[p] * b.weight[q];
+                            const float* from =
+                                pass.fields.k.data() +
+                                (((a.first + p) * lines + b.first + q) * cells + c.first) * L + h;
+                            for (int s = 0; s < c.count; ++s)
+                                sum += (w * c.weight[s]) * load<W>(from + s * L);
+                        }
+                    store<W>(to + h, sum);
+                }
+                to += L;
+            }
+}
+M4DL_DISPATCH(average_kernel, average_slabs, (const Pass& pass, Index begin, Index end),
+              (pass, begin, end))
+
+#define M4DL_PASS(name, parameters, arguments)  \
+    template <int W>                            \
+    M4DL_INLINE void name##_kernel parameters { \
+        if (pass.level.grid.plane())            \
+            name<W, 2> arguments;               \
+        else                                    \
+            name<W, 3> arguments;               \
+    }                                           \
+    M4DL_DISPATCH(name##_kernel, name##_slabs, parameters, arguments)
+
+M4DL_PASS(go_down, (const Pass& pass, const SlabRange& r), (pass, r))
+M4DL_PASS(go_down_from_coarse, (const Pass& pass, const SlabRange& r), (pass, r))
+M4DL_PASS(go_up, (const Pass& pass, const SlabRange& r), (pass, r))
+M4DL_PASS(coarsest, (const Pass& pass), (pass))
+M4DL_PASS(restrict_rhs, (const Pass& pass, Index begin, Index end), (pass, begin, end))
+M4DL_PASS(invert_diagonal, (const Pass& pass, Index begin, Index end), (pass, begin, end))
+#undef M4DL_PASS
+
+struct Hierarchy {
+    const std::vector<Level>& levels;
+    DiffusionCycle::Workspace& fields;
+
+    int bottom() const { return static_cast<int>(levels.size()) - 1; }
+    Pass pass(int k) const {
+        if (k == bottom()) return {levels[k], fields[k], nullptr, nullptr};
+        return {levels[k], fields[k], &levels[k + 1], &fields[k + 1]};
+    }
+    void down(int k) const {
+        const GridLevel& g = levels[k].grid;
+        sweep(g, g.plane() ? 4 : 5, [&](const SlabRange& r) { go_down_slabs(pass(k), r); });
+    }
+    void down_from_coarse(int k) const {
+        sweep(levels[k].grid, 5,
+              [&](const SlabRange& r) { go_down_from_coarse_slabs(pass(k), r); });
+    }
+    void up(int k) const {
+        sweep(levels[k].grid, 3, [&](const SlabRange& r) { go_up_slabs(pass(k), r); });
+    }
+    void restrict_rhs(int k) const {
+        for_slabs(levels[k + 1].grid,
+                  [&](Index begin, Index end) { restrict_rhs_slabs(pass(k), begin, end); });
+    }
+    void solve_coarsest() const { coarsest_slabs(pass(bottom())); }
+    void invert_diagonal(int k) const {
+        for_slabs(levels[k].grid,
+                  [&](Index begin, Index end) { invert_diagonal_slabs(pass(k), begin, end); });
+    }
+    void average(int k) const {
+        const GridLevel& coarse = levels[k + 1].grid;
+        for_ranges(coarse.slabs - 1, coarse.lines * coarse.nodes,
+                   [&](Index begin, Index end) { average_slabs(pass(k), begin, end); });
+    }
+};
+static_assert(MultigridPasses<Hierarchy>);
+
+Index cells_of(const GridLevel& g) {
+    Index n = 1;
+    for (const Axis& x : g.axes) n *= x.cells();
+    return n;
+}
+
+std::vector<DiffusionCycle::Share> shares_of(const Coarsening& c, const Axis& fine) {
+    std::vector<DiffusionCycle::Share> out;
+    for (Index cell = 0; cell < c.coarse.cells(); ++cell) {
+        DiffusionCycle::Share s{c.kept[cell], 0, {0.0f, 0.0f}};
+        for (Index k = c.kept[cell]; k < c.kept[cell + 1]; ++k)
+            s.weight[s.count++] = static_cast<float>(fine.width(k) / c.coarse.width(cell));
+        out.push_back(s);
+    }
+    return out;
+}
+
+}  // namespace
+
+DiffusionCycle::DiffusionCycle(std::vector<Axis> axes) {
+    for (GridLevel& g : nested_grids(std::move(axes))) {
+        const Elements<float> elements(g.axes);
+        std::vector<std::vector<Share>> shares;
+        for (std::size_t a = 0; a < g.coarsening.size(); ++a)
+            shares.push_back(shares_of(g.coarsening[a], g.axes[a]));
+        levels_.push_back({std::move(g), elements, std::move(shares)});
+    }
+}
+
+DiffusionCycle::Workspace DiffusionCycle::workspace() const {
+    Workspace w;
+    for (const Level& level : levels_) {
+        const FloatBlock field = FloatBlock::Zero(level.grid.size(), kLanes);
+        w.push_back({FloatBlock::Zero(cells_of(level.grid), kLanes), field, field, field, field});
+    }
+    return w;
+}
+
+void DiffusionCycle::set(Workspace& w) const {
+    const Hierarchy h{levels_, w};
+    for (int k = 0; k <= h.bottom(); ++k) {
+        h.invert_diagonal(k);
+        if (k < h.bottom()) h.average(k);
+    }
+}
+
+void DiffusionCycle::v_cycle(Workspace& w) const { m4dl::v_cycle(Hierarchy{levels_, w}, 0); }
+
+void DiffusionCycle::nested_iteration(Workspace& w) const {
+    const Hierarchy h{levels_, w};
+    begin_nested_iteration(h);
+    if (h.bottom() > 0) h.up(0);
+}
+
+}  // namespace m4dl
