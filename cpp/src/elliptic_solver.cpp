@@ -6,7 +6,7 @@ namespace {
 using Kind = SolverOptions::Kind;
 
 // Unknowns from which an iterative solver is the faster one, by measurement.
-constexpr Index kPotentialFrom = 28 * 28, kDiffusionFrom = 80 * 80, kFrozenFrom = 40 * 40;
+constexpr Index kPotentialFrom = 20 * 20, kDiffusionFrom = 40 * 40, kFrozenFrom = 40 * 40;
 
 bool only_diagonal_varies(const AffineOperator& a) {
     for (const auto& [entry, row, column] : a.varying())

@@ -1,33 +1,31 @@
 #include "m4dl/linalg/screened_poisson.hpp"
 
-#include "m4dl/linalg/wavefront.hpp"
+#include "m4dl/linalg/poisson_stages.hpp"
 
 namespace m4dl {
 namespace {
 
-using simd::load, simd::Real, simd::store;
+using namespace poisson;
+using simd::Real;
 
-constexpr int L = static_cast<int>(kLanes);
 // Error estimates trust no rate of convergence of a cycle below this: the first ones may be lucky.
 // What nested iteration reached says less about the cycles that follow.
 constexpr double kFastestRate = 0.05, kFastestRateAtFirst = 0.1;
 
 // u += correction in the lanes still at work, and the residual b - A u, in double precision.
 struct Refinement {
-    const PoissonLevel& level;
+    Pass pass;                 // over the finest level: the correction and the residual
     const Index* coefficient;  // per line inside: its first row in c
     const double *c, *b;       // b on the nodes inside
     double* u;
-    const float* correction;  // or none: the residual alone
-    float* residual;
     const double* active;  // per lane: 1 or 0
-    double* sums;          // per slab
+    double* sums;          // per slab: |correction|^2 and |u|^2
 };
 
 template <int W, int K>
 struct Refiner {
     const Refinement& x;
-    const PoissonLevel& g = x.level;
+    const PoissonLevel& g = x.pass.level;
 
     M4DL_INLINE void correct(Index slab) const {
         for (int h = 0; h < L; h += W) {
@@ -37,7 +35,7 @@ struct Refiner {
             for_lines<K>(g, slab, [&](Index, Index at) M4DL_INLINE_LAMBDA {
                 auto one = [&](Index k, int which) M4DL_INLINE_LAMBDA {
                     Real<W> z;
-                    simd::widen<W>(x.correction + k * L + h, z);
+                    simd::widen<W>(x.pass.fields.u.data() + k * L + h, z);
                     double* here = x.u + k * L + h;
                     const Real<W> u = load<W>(here) + active * z;
                     store<W>(here, u);
@@ -69,7 +67,7 @@ struct Refiner {
                                double along) M4DL_INLINE_LAMBDA {
                     const Real<W> own = (s.total() + along) + load<W>(f + k * L);
                     simd::narrow<W>(load<W>(b + k * L) + neighbours - own * here,
-                                    x.residual + (at + k) * L + h);
+                                    x.pass.fields.rhs.data() + (at + k) * L + h);
                 };
                 s.for_nodes(
                     1, 1,
@@ -93,22 +91,59 @@ struct Refiner {
     }
 };
 
+// The end of a cycle and the correction.
 template <int W, int K>
-M4DL_INLINE void refine(const Refinement& x, const SlabRange& r) {
-    const Refiner<W, K> at{x};
-    wavefront<2>(x.level.slabs - 2, r, [&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
-        if constexpr (stage == 0) {
-            if (x.correction) at.correct(slab);
-        } else
-            at.residual(slab);
+M4DL_INLINE void up_and_correct(const Refinement& x, const SlabRange& r) {
+    const Stages<W, K> s{x.pass, x.pass.level, r};
+    const Refiner<W, K> refine{x};
+    s.template go<4>([&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
+        if constexpr (stage < 3) s.template up<stage>(slab);
+        if constexpr (stage == 3) refine.correct(slab);
     });
 }
 
-template <int W>
-M4DL_INLINE void refine_kernel(const Refinement& x, const SlabRange& r) {
-    x.level.plane() ? refine<W, 2>(x, r) : refine<W, 4>(x, r);
+// The residual and the beginning of a cycle.
+template <int W, int K>
+M4DL_INLINE void residual_and_down(const Refinement& x, const SlabRange& r) {
+    const Stages<W, K> s{x.pass, x.pass.level, r};
+    const Refiner<W, K> refine{x};
+    s.template go<4>([&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
+        if constexpr (stage == 0) refine.residual(slab);
+        s.template down<stage>(slab);
+    });
 }
-M4DL_DISPATCH(refine_kernel, refine_slabs, (const Refinement& x, const SlabRange& r), (x, r))
+
+// Both.
+template <int W, int K>
+M4DL_INLINE void turn_and_refine(const Refinement& x, const SlabRange& r) {
+    const Stages<W, K> s{x.pass, x.pass.level, r};
+    const Refiner<W, K> refine{x};
+    s.template go<8>([&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
+        if constexpr (stage < 3) s.template up<stage>(slab);
+        if constexpr (stage == 3) refine.correct(slab);
+        if constexpr (stage == 4) refine.residual(slab);
+        if constexpr (stage >= 4) s.template down<stage - 4>(slab);
+    });
+}
+
+// The residual alone.
+template <int W, int K>
+M4DL_INLINE void residual(const Refinement& x, const SlabRange& r) {
+    for (Index slab = r.begin; slab < r.end; ++slab) Refiner<W, K>{x}.residual(slab);
+}
+
+#define M4DL_PASS(name)                                                         \
+    template <int W>                                                            \
+    M4DL_INLINE void name##_kernel(const Refinement& x, const SlabRange& r) {   \
+        x.pass.level.plane() ? name<W, 2>(x, r) : name<W, 4>(x, r);             \
+    }                                                                           \
+    M4DL_DISPATCH(name##_kernel, name##_slabs, (const Refinement& x, const SlabRange& r), (x, r))
+
+M4DL_PASS(up_and_correct)
+M4DL_PASS(residual_and_down)
+M4DL_PASS(turn_and_refine)
+M4DL_PASS(residual)
+#undef M4DL_PASS
 
 // The error that is left in each lane, as far as the corrections tell.
 struct ErrorEstimate {
@@ -132,20 +167,20 @@ struct ErrorEstimate {
 
 ScreenedPoisson::ScreenedPoisson(std::vector<Axis> axes, double scale,
                                  std::vector<Index> coefficient)
-    : cycle_(std::move(axes), scale), coefficient_(std::move(coefficient)) {
-    for (const Axis& x : cycle_.finest().axes) unknowns_ *= x.cells() - 1;
+    : levels_(std::move(axes), scale), coefficient_(std::move(coefficient)) {
+    for (const Axis& x : levels_[0].axes) unknowns_ *= x.cells() - 1;
 }
 
 ScreenedPoisson::Workspace ScreenedPoisson::workspace() const {
     Workspace w;
-    w.cycle = cycle_.workspace();
-    w.u = Block::Zero(cycle_.finest().size(), kLanes);
-    w.sums.resize(static_cast<std::size_t>(2 * cycle_.finest().slabs * kLanes));
+    w.cycle = levels_.workspace();
+    w.u = Block::Zero(levels_[0].size(), kLanes);
+    w.sums.resize(static_cast<std::size_t>(2 * levels_[0].slabs * kLanes));
     return w;
 }
 
 void ScreenedPoisson::set(const Block& c, Workspace& w) const {
-    const PoissonLevel& g = cycle_.finest();
+    const PoissonLevel& g = levels_[0];
     w.c = c.data();
     for_slabs(g, [&](Index begin, Index end) {
         for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
@@ -153,19 +188,16 @@ void ScreenedPoisson::set(const Block& c, Workspace& w) const {
                 c.middleRows(coefficient_[inside / count], count).cast<float>();
         });
     });
-    cycle_.set(w.cycle);
+    PoissonCycle{levels_, w.cycle}.set();
 }
 
 void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int max_cycles,
                             Workspace& w) const {
-    const PoissonLevel& g = cycle_.finest();
-    PoissonCycle::Fields& top = w.cycle[0];
+    const PoissonLevel& g = levels_[0];
+    const PoissonCycle cycle{levels_, w.cycle};
     Lanes active = Lanes::Ones(), failed = Lanes::Zero();
-    Refinement refinement{g,        coefficient_.data(), w.c,           x.data(),     w.u.data(),
-                          nullptr, top.rhs.data(),       active.data(), w.sums.data()};
-    auto refine = [&] {
-        sweep(g, 2, [&](const SlabRange& r) { refine_slabs(refinement, r); });
-    };
+    const Refinement refinement{cycle.pass(0), coefficient_.data(), w.c,          x.data(),
+                                w.u.data(),    active.data(),       w.sums.data()};
     for_slabs(g, [&](Index begin, Index end) {
         for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
             for (Index k = 0; k < count; ++k) {
@@ -173,20 +205,28 @@ void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int
                     w.u.row(at + k).setConstant((*guess)[inside + k]);
                 } else {
                     w.u.row(at + k).setZero();
-                    top.rhs.row(at + k) = x.row(inside + k).cast<float>();
+                    w.cycle[0].rhs.row(at + k) = x.row(inside + k).cast<float>();
                 }
             }
         });
     });
-    if (guess) refine();
-    refinement.correction = top.u.data();
+    if (guess) sweep(g, 1, [&](const SlabRange& r) { residual_slabs(refinement, r); });
 
     w.cycles = Lanes::Zero();
     ErrorEstimate error;
+    begin_nested_iteration(cycle);
     for (int done = 0, round = 0;; ++round) {
-        const int cycles = round == 0 || round > 2 ? 1 : 2;
-        cycle_.approximate(cycles, round == 0, w.cycle);
-        refine();
+        const int cycles = round == 1 || round == 2 ? 2 : 1;
+        if (cycles == 2 && cycle.bottom() > 0) {
+            cycle.up_and_down(0);
+            v_cycle(cycle, 1);
+        }
+        // Where this is unlikely to be the end, the next cycle begins at once.
+        const bool more = round == 0 || (round == 1 && !guess);
+        if (more)
+            sweep(g, 8, [&](const SlabRange& r) { turn_and_refine_slabs(refinement, r); });
+        else
+            sweep(g, 4, [&](const SlabRange& r) { up_and_correct_slabs(refinement, r); });
         done += cycles;
         Lanes zz = Lanes::Zero(), uu = Lanes::Zero();
         for (Index i = 1; i + 1 < g.slabs; ++i) {
@@ -211,6 +251,9 @@ void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int
         if ((active == 0.0).all()) break;
         error.cycles = cycles;
         error.nested = round == 0;
+        if (!more)
+            sweep(g, 4, [&](const SlabRange& r) { residual_and_down_slabs(refinement, r); });
+        cycle.bottom() > 0 ? v_cycle(cycle, 1) : cycle.solve_coarsest();
     }
     for_slabs(g, [&](Index begin, Index end) {
         for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {

@@ -16,32 +16,60 @@
 // (red-black smoothing).
 #pragma once
 
+#include "m4dl/linalg/multigrid.hpp"
 #include "m4dl/linalg/poisson_stencil.hpp"
 
 namespace m4dl {
 
-class PoissonCycle {
-public:
+// The grids, the finest first.
+struct PoissonLevels : std::vector<PoissonLevel> {
     // `axes`: two or three, each with at least two cells; `scale`: s.
-    PoissonCycle(std::vector<Axis> axes, double scale);
+    PoissonLevels(std::vector<Axis> axes, double scale);
 
     struct Fields {
         FloatBlock inverse, rhs, u;  // 1/diagonal, right-hand side, solution
         FloatBlock change;           // of the black nodes in the last sweep, of a few slabs
     };
-    using Workspace = std::vector<Fields>;  // one a level, the finest first
-
+    using Workspace = std::vector<Fields>;  // one a level
     Workspace workspace() const;
-    const PoissonLevel& finest() const { return levels_[0]; }
+};
+
+namespace poisson {
+
+using Fields = PoissonLevels::Fields;
+
+// One level and the next: what a pass over the first one touches.
+struct Pass {
+    const PoissonLevel& level;
+    Fields& fields;
+    const PoissonLevel* coarse;  // none below the coarsest
+    Fields* below;
+};
+
+}  // namespace poisson
+
+// The passes of a cycle at work on their fields; see MultigridPasses.
+struct PoissonCycle {
+    const PoissonLevels& levels;
+    PoissonLevels::Workspace& fields;
+
+    const PoissonLevel& level(int k) const { return levels[static_cast<std::size_t>(k)]; }
+    int bottom() const { return static_cast<int>(levels.size()) - 1; }
+    poisson::Pass pass(int k) const {
+        if (k == bottom()) return {level(k), fields[k], nullptr, nullptr};
+        return {level(k), fields[k], &level(k + 1), &fields[k + 1]};
+    }
 
     // The operator, from f on the finest level, which lies where the right-hand side will be.
-    void set(Workspace& w) const;
-    // On the finest level: u := an approximation of A^{-1} rhs by `cycles` >= 1 V-cycles, from 0 or
-    // from a nested iteration.
-    void approximate(int cycles, bool nested, Workspace& w) const;
-
-private:
-    std::vector<PoissonLevel> levels_;
+    void set() const;
+    void down(int k) const;
+    void down_from_coarse(int k) const;
+    void up(int k) const;
+    void up_and_down(int k) const;  // the end of a cycle and the beginning of the next
+    void restrict_rhs(int k) const;
+    void solve_coarsest() const;
 };
+
+static_assert(MultigridPasses<PoissonCycle>);
 
 }  // namespace m4dl

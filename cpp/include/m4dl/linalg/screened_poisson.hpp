@@ -3,7 +3,8 @@
 // refinement). A Krylov method on top would cost more than it saves.
 //
 // The first correction is a nested iteration; two cycles follow, without a residual in between, as
-// single precision is good for that much; and so on until the error is small enough.
+// single precision is good for that much; and so on until the error is small enough. The end of a
+// cycle, the correction, the residual and the beginning of the next cycle are one wavefront.
 //
 // Source: Goeddeke, Strzodka, Turek, Int. J. Parallel Emerg. Distrib. Syst. 22 (2007) (mixed
 // precision).
@@ -20,7 +21,7 @@ public:
     ScreenedPoisson(std::vector<Axis> axes, double scale, std::vector<Index> coefficient);
 
     struct Workspace {
-        PoissonCycle::Workspace cycle;
+        PoissonLevels::Workspace cycle;
         Block u;                       // on all nodes
         const double* c = nullptr;     // the coefficients
         std::vector<double> sums;      // per slab: |correction|^2 and |u|^2
@@ -40,7 +41,7 @@ public:
     void solve(Block& x, const Vector* guess, double tolerance, int max_cycles, Workspace& w) const;
 
 private:
-    PoissonCycle cycle_;
+    PoissonLevels levels_;
     std::vector<Index> coefficient_;
     Index unknowns_ = 1;
 };
