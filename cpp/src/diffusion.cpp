@@ -92,7 +92,7 @@ Diffusion::Diffusion(std::vector<Axis> axes) : cycle_(axes), elements_(axes) {
 Diffusion::Workspace Diffusion::workspace() const {
     const GridLevel& g = cycle_.finest();
     return {.cycle = cycle_.workspace(),
-            .residual = Block::Zero(g.size(), kLanes),
+            .residual = zeros(g.size()),
             .cg = CgWorkspace(g.size()),
             .sums = std::vector<double>(static_cast<std::size_t>(g.slabs * kLanes))};
 }

@@ -353,8 +353,8 @@ DiffusionCycle::DiffusionCycle(std::vector<Axis> axes) {
 DiffusionCycle::Workspace DiffusionCycle::workspace() const {
     Workspace w;
     for (const Level& level : levels_) {
-        const FloatBlock field = FloatBlock::Zero(level.grid.size(), kLanes);
-        w.push_back({FloatBlock::Zero(cells_of(level.grid), kLanes), field, field, field, field});
+        auto field = [&] { return zeros<FloatBlock>(level.grid.size()); };
+        w.push_back({zeros<FloatBlock>(cells_of(level.grid)), field(), field(), field(), field()});
     }
     return w;
 }

@@ -155,8 +155,8 @@ PoissonLevels::PoissonLevels(std::vector<Axis> axes, double scale) {
 PoissonLevels::Workspace PoissonLevels::workspace() const {
     Workspace w;
     for (const PoissonLevel& g : *this) {
-        const FloatBlock zero = FloatBlock::Zero(g.size(), kLanes);
-        w.push_back({zero, zero, zero, zero});
+        auto field = [&] { return zeros<FloatBlock>(g.size()); };
+        w.push_back({field(), field(), field(), field()});
     }
     return w;
 }

@@ -174,7 +174,7 @@ ScreenedPoisson::ScreenedPoisson(std::vector<Axis> axes, double scale,
 ScreenedPoisson::Workspace ScreenedPoisson::workspace() const {
     Workspace w;
     w.cycle = levels_.workspace();
-    w.u = Block::Zero(levels_[0].size(), kLanes);
+    w.u = zeros(levels_[0].size());
     w.sums.resize(static_cast<std::size_t>(2 * levels_[0].slabs * kLanes));
     return w;
 }

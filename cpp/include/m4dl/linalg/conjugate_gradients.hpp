@@ -16,7 +16,7 @@ struct CgWorkspace {
     Lanes iterations = Lanes::Zero();
 
     explicit CgWorkspace(Index size)
-        : solution(Block::Zero(size, kLanes)), direction(solution), image(solution) {}
+        : solution(zeros(size)), direction(zeros(size)), image(zeros(size)) {}
 };
 
 namespace cg {
