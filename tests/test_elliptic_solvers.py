@@ -126,6 +126,28 @@ def test_adjoint(build: Build, solver: str) -> None:
     assert (gap < 1e-8 * scale).all()
 
 
+@pytest.mark.parametrize(
+    ("model", "dim", "most"),
+    [("Schrodinger", 2, 5), ("Schrodinger", 3, 6), ("Darcy", 2, 7), ("Darcy", 3, 7)],
+)
+def test_iterations_do_not_grow_with_the_mesh(model: str, dim: int, most: int) -> None:
+    """Smooth coefficients between 1/3 and 3 on meshes of all kinds of numbers of cells.
+
+    A cycle of the potential's leaves 0.05 of the error (0.1 in space), one of the diffusion's within
+    conjugate gradients 0.04; the first one, a nested iteration, 1e-3 or less, so that 1e-8 takes four
+    more (five in space); one more for odd meshes and point sources.
+    """
+    taken = []
+    for cells in (24, 47, 96) if dim == 2 else (12, 17, 24):
+        grid = m4dl.Grid((cells,) * dim)
+        x = grid.coordinates()
+        theta = np.cos(5.0 * x[:, 0]) * np.sin(4.0 * x[:, -1] + 1.0)
+        solver = getattr(m4dl, model)(grid, [[0.4] * dim], solver="multigrid")
+        taken.append(int(solver.iterations(theta)))
+    assert max(taken) <= most, taken
+    assert max(taken) - min(taken) <= 2, taken
+
+
 LARGE = {
     "potential": lambda: m4dl.Schrodinger(m4dl.Grid((170, 131)), [[0.3, 0.4], [0.8, 0.1]], wall),
     "potential in space": lambda: m4dl.Schrodinger(m4dl.Grid((32, 30, 28)), [[0.3, 0.4, 0.6]]),
@@ -136,12 +158,12 @@ LARGE = {
 
 @pytest.mark.parametrize("name", LARGE)
 def test_threads_inside_a_solve(name: str) -> None:
-    """One block of chains on 1, 2, 3 and 5 threads, which cut the field differently: equal bits."""
+    """One block of chains on 1 to 13 threads, which cut the field differently: equal bits."""
     model = LARGE[name]()
     assert model.solver == "multigrid"
     theta, w = thetas(model, 2), np.ones((2, model.outputs))
     y, back = model.forward(theta, threads=1), model.pull(theta, w, threads=1)
-    for threads in (2, 3, 5):
+    for threads in (2, 3, 13):
         np.testing.assert_array_equal(model.forward(theta, threads=threads), y)
         np.testing.assert_array_equal(model.pull(theta, w, threads=threads), back)
 
