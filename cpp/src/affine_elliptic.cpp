@@ -20,15 +20,14 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
     require(observe_.columns() == n, "observe must have ", n, " columns, got ", observe_.columns());
     require(!mean_ || mean_->rows() == operator_->parameters(), "the mean must give ",
             operator_->parameters(), " coefficients");
-    solver_ =
-        make_solver(operator_, system.coordinates, system.box, options, reference_coefficient());
+    solver_ = make_solver(operator_, system.coordinates, system.box, options,
+                          coefficient(Vector::Zero(parameters())));
 }
 
-// c where theta = 0.
-Vector AffineElliptic::reference_coefficient() const {
-    const Block zero = Block::Zero(parameters(), kLanes);
-    Block link(zero), derivative(zero), c = Block::Zero(operator_->parameters(), kLanes);
-    link_.apply(zero, link, derivative);
+Vector AffineElliptic::coefficient(const Vector& theta) const {
+    const Block field = theta.array().replicate(1, kLanes);
+    Block link(field), derivative(field), c = Block::Zero(operator_->parameters(), kLanes);
+    link_.apply(field, link, derivative);
     if (mean_)
         mean_->times(link, c);
     else

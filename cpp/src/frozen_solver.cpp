@@ -10,7 +10,7 @@ namespace {
 
 using simd::load, simd::Real, simd::store;
 
-constexpr int kMostIterations = 100;
+constexpr int kMostIterations = 400;
 
 // All entries of a symmetric matrix by rows, as needed for w = A p without scattering: where an
 // entry varies it is read from the values of the lower triangle, else it is one constant.
@@ -72,23 +72,33 @@ public:
         : a_(std::move(a)),
           rows_(*a_),
           symbolic_(std::make_shared<Symbolic>(analyse(a_->pattern(), coordinates))),
+          coefficient_(reference),
           factor_(factor_at(reference)),
           tolerance_(tolerance) {
-        require(!factor_->failed(),
-                "solver='frozen' needs a positive definite matrix at the reference coefficient");
+        require(factor_ != nullptr,
+                "solver='frozen' needs a positive definite matrix at theta = 0");
     }
 
     std::string name() const override { return "frozen"; }
     std::unique_ptr<EllipticSolver::Work> work() const override {
         return std::make_unique<Work>(*this);
     }
+    SharedReference reference(const Vector& c) const override {
+        return c == coefficient_ ? factor_ : factor_at(c);
+    }
 
 private:
-    std::shared_ptr<const SingleCholesky> factor_at(const Vector& reference) const {
-        Block c(reference.size(), kLanes), values = a_->values();
-        c.colwise() = reference.array();
-        a_->assemble(c, values);
-        return std::make_shared<SingleCholesky>(symbolic_, values.col(0).matrix());
+    struct Factor final : Reference {
+        Factor(std::shared_ptr<const Symbolic> symbolic, const Vector& values)
+            : cholesky(std::move(symbolic), values) {}
+        SingleCholesky cholesky;
+    };
+
+    std::shared_ptr<const Factor> factor_at(const Vector& coefficient) const {
+        Block values = a_->values();
+        a_->assemble(coefficient.array().replicate(1, kLanes), values);
+        auto factor = std::make_shared<const Factor>(symbolic_, values.col(0).matrix());
+        return factor->cholesky.failed() ? nullptr : factor;
     }
 
     struct Work final : EllipticSolver::Work {
@@ -113,15 +123,18 @@ private:
                     });
                 },
                 [&](const Block& r) -> const FloatBlock& {
-                    factor->solve(r, preconditioned, scratch);
+                    factor->cholesky.solve(r, preconditioned, scratch);
                     return preconditioned;
                 },
                 cg);
         }
         Lanes iterations() const override { return cg.iterations; }
+        void refer(SharedReference reference) override {
+            factor = std::static_pointer_cast<const Factor>(std::move(reference));
+        }
 
         const FrozenSolver& solver;
-        std::shared_ptr<const SingleCholesky> factor;
+        std::shared_ptr<const Factor> factor;
         Block values;
         FloatBlock preconditioned, scratch;
         CgWorkspace cg;
@@ -130,7 +143,8 @@ private:
     SharedOperator a_;
     SymmetricRows rows_;
     std::shared_ptr<const Symbolic> symbolic_;
-    std::shared_ptr<const SingleCholesky> factor_;
+    Vector coefficient_;  // at theta = 0
+    std::shared_ptr<const Factor> factor_;
     double tolerance_;
 };
 

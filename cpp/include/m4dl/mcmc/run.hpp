@@ -38,6 +38,8 @@ public:
     virtual Vector accepted() const = 0;   // (chains): sum of acceptance probabilities
     virtual Vector failures() const = 0;   // (chains): steps whose solve failed
     virtual Vector step_size() const = 0;  // (chains)
+    // (chains): of the model's solver, in the last solve; 0 without an iterative one.
+    virtual Vector solver_iterations() const = 0;
     virtual RunState state() const = 0;
     virtual void restore(const RunState& state) = 0;
 };
@@ -60,6 +62,8 @@ public:
         const Index count = (chains_ + kLanes - 1) / kLanes;
         for (Index b = 0; b < count; ++b)
             blocks_.push_back(std::make_unique<Chunk>(*this, seed, b * kLanes, start));
+        const SharedReference reference = potential_->near_mode(threads_);
+        for (auto& b : blocks_) b->potential.refer(reference);
         parallel_for(
             count, threads_, [&](Index b) { blocks_[b]->evaluate(); }, potential_->threads());
         require_finite("potential", [](const Chunk& b) { return b.chain.phi; });
@@ -103,6 +107,9 @@ public:
     }
     Vector step_size() const override {
         return per_chain([](const Chunk& b) { return b.step_size; });
+    }
+    Vector solver_iterations() const override {
+        return per_chain([](const Chunk& b) { return b.potential.iterations(); });
     }
 
     RunState state() const override {

@@ -43,6 +43,11 @@ public:
     Index unknowns() const { return operator_->size(); }
     const EllipticSolver& solver() const { return *solver_; }
 
+    // The solver's, at one state.
+    SharedReference reference(const Vector& theta) const {
+        return solver_->reference(coefficient(theta));
+    }
+
     Workspace workspace(Chains) const;
     void forward(const Block& theta, Block& y, Workspace& w) const;
     void pull(const Block& dy, Block& dtheta, Workspace& w) const;
@@ -50,7 +55,7 @@ public:
 
 private:
     Index points() const { return observe_.rows(); }
-    Vector reference_coefficient() const;
+    Vector coefficient(const Vector& theta) const;  // c
     Index right_hand_sides() const { return static_cast<Index>(load_.size()); }
 
     SharedOperator operator_;

@@ -9,6 +9,7 @@
 #include "m4dl/fem/grid.hpp"
 #include "m4dl/linalg/coarsening.hpp"
 #include "m4dl/model/affine_operator.hpp"
+#include "m4dl/model/concept.hpp"
 
 namespace m4dl {
 
@@ -50,6 +51,8 @@ public:
         virtual void solve(Block& rhs) = 0;
         // Of the last solve; 0 for a direct solver.
         virtual Lanes iterations() const { return Lanes::Zero(); }
+        // From now on solves with what was prepared by `reference`.
+        virtual void refer(SharedReference) {}
     };
 
     virtual ~EllipticSolver() = default;
@@ -57,6 +60,9 @@ public:
     virtual std::string name() const = 0;
     // Whether one solve is large enough for several threads.
     virtual bool threaded() const { return false; }
+    // What all chains share, prepared at the coefficient c; null where the solver shares nothing or
+    // A(c) is not positive definite.
+    virtual SharedReference reference(const Vector&) const { return nullptr; }
 };
 
 using SharedOperator = std::shared_ptr<const AffineOperator>;
