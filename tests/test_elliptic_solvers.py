@@ -146,6 +146,32 @@ def test_threads_inside_a_solve(name: str) -> None:
         np.testing.assert_array_equal(model.pull(theta, w, threads=threads), back)
 
 
+@pytest.mark.parametrize("kernel", [m4dl.PCN, m4dl.MALA, m4dl.ULA])
+def test_threads_inside_a_step(kernel: Any) -> None:
+    """Kernels, too, cut one large block into pieces, and no sum depends on how many."""
+    grid = m4dl.Grid((137, 131))
+    prior = m4dl.MaternPrior(grid, length=0.4)
+    model = m4dl.Darcy(grid, [[0.3, 0.4], [0.8, 0.1]], 1.0, boundary=wall, link="softplus")
+    posterior = m4dl.Posterior(model, prior, data=[1.2, 1.4], noise=m4dl.GaussianNoise(0.1))
+    metric = m4dl.DiagonalMetric(0.5 + np.random.default_rng(0).random(prior.white))
+    draws = [
+        m4dl.sample(
+            posterior,
+            kernel(1e-3, metric=metric),
+            draws=3,
+            chains=2,
+            seed=1,
+            threads=threads,
+            progress=False,
+        )
+        for threads in (1, 2, 3, 5)
+    ]
+    assert (np.ptp(draws[0].theta, axis=1) > 0).any(axis=1).all()
+    for other in draws[1:]:
+        np.testing.assert_array_equal(other.theta, draws[0].theta)
+        np.testing.assert_array_equal(other.log_likelihood, draws[0].log_likelihood)
+
+
 @pytest.mark.parametrize(("build", "solver"), ROWS)
 def test_lanes_do_not_meet(build: Build, solver: str) -> None:
     """A row alone, among eight, and in a second block; an easy one beside hard ones: equal bits."""

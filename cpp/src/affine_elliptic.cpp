@@ -11,6 +11,7 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
       observe_(std::move(system.observe)),
       offset_(std::move(system.offset)),
       link_(link) {
+    if (mean_) mean_transposed_ = mean_->transposed();
     const Index n = unknowns();
     require(n > 0, "an elliptic model needs at least one unknown");
     require(!load_.empty(), "an elliptic model needs at least one right-hand side");
@@ -55,11 +56,12 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
     const Block& c = mean_ ? w.coefficient : w.link;
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& u = w.state[r];
-        if (load_terms_.empty())
-            u.setZero();
-        else
+        if (load_terms_.empty()) {
+            for_rows(u.rows(), [&](Index k) { u.row(k).setConstant(load_[r][k]); });
+        } else {
             load_terms_[r].times(c, u);
-        u.colwise() += load_[r].array();
+            for_rows(u.rows(), [&](Index k) { u.row(k) += load_[r][k]; });
+        }
     }
     w.solver->solve(c, w.state);
     for (Index r = 0; r < right_hand_sides(); ++r)
@@ -69,21 +71,18 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
 
 void AffineElliptic::pull(const Block& dy, Block& dtheta, Workspace& w) const {
     Block& dc = mean_ ? w.dcoefficient : w.dlink;
-    dc.setZero();
+    for_rows(dc.rows(), [&](Index k) { dc.row(k).setZero(); });
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& lambda = w.adjoint;
-        lambda.setZero();
+        for_rows(lambda.rows(), [&](Index k) { lambda.row(k).setZero(); });
         for (Index p = 0; p < points(); ++p)
             observe_.add_row_transposed(p, dy.row(r * points() + p), lambda);
         w.solver->solve(lambda);
         if (!load_terms_.empty()) load_terms_[r].add_transposed_times(lambda, dc);
         operator_->pull(lambda, w.state[r], dc);
     }
-    if (mean_) {
-        w.dlink.setZero();
-        mean_->add_transposed_times(dc, w.dlink);
-    }
-    dtheta = w.dlink * w.derivative;
+    if (mean_) mean_transposed_.times(dc, w.dlink);
+    for_rows(dtheta.rows(), [&](Index k) { dtheta.row(k) = w.dlink.row(k) * w.derivative.row(k); });
 }
 
 void AffineElliptic::push(const Block& dtheta, Block& dy, Workspace& w) const {

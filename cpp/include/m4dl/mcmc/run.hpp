@@ -197,9 +197,10 @@ private:
                         log_likelihood[(first + l) * draws + draw] = -chain.phi[l];
                 if (theta) {
                     const Block& field = potential.theta(chain.xi);
-                    for (Index l = 0; l < active; ++l)
-                        Eigen::Map<Vector>(theta + ((first + l) * draws + draw) * field.rows(),
-                                           field.rows()) = field.col(l).matrix();
+                    for_rows(field.rows(), [&](Index i) {
+                        for (Index l = 0; l < active; ++l)
+                            theta[((first + l) * draws + draw) * field.rows() + i] = field(i, l);
+                    });
                 }
             }
         }

@@ -60,6 +60,7 @@ private:
 
     SharedOperator operator_;
     std::optional<SparseRows> mean_;
+    SparseRows mean_transposed_;
     std::vector<Vector> load_;
     std::vector<SparseRows> load_terms_;
     SparseRows observe_;

@@ -34,8 +34,8 @@ public:
 private:
     LowerPattern pattern_;
     Vector a0_;
-    SparseRows terms_;
-    std::vector<Position> varying_;
+    SparseRows terms_, transposed_;  // the rows of T that are not empty, and the transpose
+    std::vector<Position> varying_;  // their entries
 };
 
 }  // namespace m4dl
