@@ -116,14 +116,12 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
                          const Array& offset, const Array& coordinates, const std::string& link,
                          double floor, const std::string& solver, double tolerance) {
     AffineSystem s;
-    const auto constant = to_entries(a_row, a_column, a_value);
+    auto entries = to_entries(a_row, a_column, a_value);
     const auto terms = to_entries(t_row, t_column, t_value);
-    std::vector<std::pair<Index, Index>> entries;
-    for (const auto* list : {&constant, &terms})
-        for (const Entry& e : *list) entries.emplace_back(e.row, e.column);
-    s.pattern = make_pattern(unknowns, std::move(entries));
-    s.a0 = Vector::Zero(s.pattern.nonzeros());
-    for (const Entry& e : constant) s.a0[s.pattern.find(e.row, e.column)] += e.value;
+    for (const Entry& e : terms) entries.push_back({e.row, e.column, 0.0});  // a place in A
+    LowerMatrix a = lower_matrix(unknowns, entries);
+    s.pattern = std::move(a.pattern);
+    s.a0 = std::move(a.values);
     std::vector<Entry> t;
     for (std::size_t k = 0; k < terms.size(); ++k)
         t.push_back(
