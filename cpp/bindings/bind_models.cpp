@@ -28,9 +28,12 @@ SolverOptions make_options(const std::string& solver, double tolerance) {
     const std::map<std::string, Kind> kinds{{"auto", Kind::kAutomatic},
                                             {"direct", Kind::kDirect},
                                             {"frozen", Kind::kFrozen},
+                                            {"aggregation", Kind::kAggregation},
                                             {"multigrid", Kind::kMultigrid}};
     const auto it = kinds.find(solver);
-    require(it != kinds.end(), "solver must be 'auto', 'direct', 'frozen' or 'multigrid', got '",
+    require(it != kinds.end(),
+            "solver must be 'auto', 'direct', 'frozen', 'aggregation' or "
+            "'multigrid', got '",
             solver, "'");
     return {it->second, tolerance};
 }

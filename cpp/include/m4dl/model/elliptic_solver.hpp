@@ -35,7 +35,7 @@ inline std::vector<Axis> axes(const Grid& grid) {
 }
 
 struct SolverOptions {
-    enum class Kind { kAutomatic, kDirect, kFrozen, kMultigrid };
+    enum class Kind { kAutomatic, kDirect, kFrozen, kAggregation, kMultigrid };
     Kind kind = Kind::kAutomatic;
     double tolerance = 1e-8;  // relative error of the solution, in the Euclidean norm
 };
@@ -71,9 +71,13 @@ using SharedOperator = std::shared_ptr<const AffineOperator>;
 std::shared_ptr<const EllipticSolver> direct_solver(SharedOperator a, const Matrix& coordinates);
 
 // Conjugate gradients preconditioned by the single-precision Cholesky factor of A(c) at a reference
-// coefficient, shared by all chains.
+// coefficient, shared by all chains. Null where A is not positive definite there.
 std::shared_ptr<const EllipticSolver> frozen_solver(SharedOperator a, const Matrix& coordinates,
                                                     const Vector& reference, double tolerance);
+
+// The same with a cycle of algebraic multigrid in place of the factor.
+std::shared_ptr<const EllipticSolver> aggregation_solver(SharedOperator a, const Vector& reference,
+                                                         double tolerance);
 
 // Geometric multigrid on a box in two or three dimensions.
 std::shared_ptr<const EllipticSolver> multigrid_solver(const BoxProblem& box, double tolerance);
