@@ -108,33 +108,25 @@ Aggregation::Workspace Aggregation::workspace() const {
     Workspace w;
     auto add = [&](Index rows) {
         const FloatBlock zero = FloatBlock::Zero(rows, kLanes);
-        w.levels.push_back({zero, zero, zero});
+        w.push_back({zero, zero, zero});
     };
     for (const Level& g : levels_) add(g.size);
     add(coarse_size_);
-    w.coarse = Block::Zero(coarse_size_, kLanes);
     return w;
 }
 
-const FloatBlock& Aggregation::cycle(const Block& r, Workspace& w) const {
-    FloatBlock& rhs = w.levels[0].rhs;
-    for_rows(r.rows(), [&](Index k) { rhs.row(k) = r.row(k).cast<float>(); });
-    descend(0, w);
-    return w.levels[0].x;
-}
-
 void Aggregation::descend(std::size_t level, Workspace& w) const {
-    auto& [rhs, x, s] = w.levels[level];
+    auto& [rhs, x, s] = w[level];
     if (level == levels_.size()) {
         if (coarse_size_ == 0) return;
-        w.coarse = rhs.cast<double>();
-        coarse_->solve(w.coarse, x, s);
+        x = rhs;
+        coarse_->solve(x, s);
         return;
     }
     const Level& g = levels_[level];
     const float* r = rhs.data();
     float *u = x.data(), *t = s.data();
-    Workspace::Fields& below = w.levels[level + 1];
+    Fields& below = w[level + 1];
     for_chunks(g, [&](Index begin, Index end) { forth(g, r, u, begin, end); });
     for_ranges(g.size, 2, [&](Index begin, Index end) { rest(g, u, t, begin, end); });
     for_ranges(below.rhs.rows(), 8, [&](Index begin, Index end) {

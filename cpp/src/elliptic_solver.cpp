@@ -8,12 +8,6 @@ using Kind = SolverOptions::Kind;
 // Unknowns from which an iterative solver is the faster one, by measurement.
 constexpr Index kPotentialFrom = 28 * 28, kDiffusionFrom = 80 * 80, kOthersFrom = 40 * 40;
 
-bool only_diagonal_varies(const AffineOperator& a) {
-    for (const auto& [entry, row, column] : a.varying())
-        if (row != column) return false;
-    return true;
-}
-
 // Multigrid on boxes; elsewhere aggregation in space, where factors are dear; in the plane the frozen
 // factor where only lower-order terms vary, so that the factor of one state suits all the others; the
 // direct solver for the rest.
@@ -24,7 +18,7 @@ Kind automatic(const AffineOperator& a, const Matrix& coordinates,
         return Kind::kMultigrid;
     if (a.size() < kOthersFrom) return Kind::kDirect;
     if (!box && coordinates.cols() == 3) return Kind::kAggregation;
-    return only_diagonal_varies(a) ? Kind::kFrozen : Kind::kDirect;
+    return a.varies_on_diagonal_only() ? Kind::kFrozen : Kind::kDirect;
 }
 
 }  // namespace

@@ -72,12 +72,16 @@ M4DL_DISPATCH(multiply_kernel, multiply,
 
 // B close to the inverse of A at a reference coefficient, in single precision, for all chains.
 struct Preconditioner : Reference {
-    // A preconditioner at work on one block of chains.
+    // At work on one block of chains: from `rhs` to `result`, which may be the same.
     struct Work {
         virtual ~Work() = default;
-        virtual const FloatBlock& apply(const Block& r) = 0;
+        virtual FloatBlock& rhs() = 0;
+        virtual FloatBlock& result() = 0;
+        virtual void apply() = 0;
     };
     virtual std::unique_ptr<Work> work() const = 0;
+
+    Vector diagonal;  // of A at the reference
 };
 using SharedPreconditioner = std::shared_ptr<const Preconditioner>;
 
@@ -88,10 +92,10 @@ struct FactorPreconditioner final : Preconditioner {
     struct Work final : Preconditioner::Work {
         explicit Work(const FactorPreconditioner& p)
             : owner(p), z(FloatBlock::Zero(p.size, kLanes)), scratch(z) {}
-        const FloatBlock& apply(const Block& r) override {
-            owner.cholesky.solve(r, z, scratch);
-            return z;
-        }
+        FloatBlock& rhs() override { return z; }
+        FloatBlock& result() override { return z; }
+        void apply() override { owner.cholesky.solve(z, scratch); }
+
         const FactorPreconditioner& owner;
         FloatBlock z, scratch;
     };
@@ -109,7 +113,10 @@ struct CyclePreconditioner final : Preconditioner {
 
     struct Work final : Preconditioner::Work {
         explicit Work(const Aggregation& a) : aggregation(a), fields(a.workspace()) {}
-        const FloatBlock& apply(const Block& r) override { return aggregation.cycle(r, fields); }
+        FloatBlock& rhs() override { return fields[0].rhs; }
+        FloatBlock& result() override { return fields[0].x; }
+        void apply() override { aggregation.cycle(fields); }
+
         const Aggregation& aggregation;
         Aggregation::Workspace fields;
     };
@@ -121,14 +128,19 @@ struct CyclePreconditioner final : Preconditioner {
 };
 
 // From the values of the lower triangle; null where they are of no positive definite matrix.
-using Prepare = std::function<SharedPreconditioner(const Vector& values)>;
+using Prepare = std::function<std::shared_ptr<Preconditioner>(const Vector& values)>;
 
+// Conjugate gradients with such a B. Where couplings vary with c it is carried from the reference to
+// each state by S B S, S^2 the diagonal of A(reference) over that of A(c): with u = S v the equation
+// -div(k grad u) = f becomes one whose leading coefficient is the reference's, with a potential
+// (Concus, Golub, SIAM J. Numer. Anal. 10, 1973), so that contrast as such costs no iterations.
 class ReferenceSolver final : public EllipticSolver {
 public:
     ReferenceSolver(std::string name, SharedOperator a, Prepare prepare, const Vector& reference,
                     bool threaded, double tolerance)
         : name_(std::move(name)),
           a_(std::move(a)),
+          scaled_(!a_->varies_on_diagonal_only()),
           rows_(*a_),
           prepare_(std::move(prepare)),
           coefficient_(reference),
@@ -151,17 +163,31 @@ private:
     SharedPreconditioner prepared(const Vector& coefficient) const {
         Block values = a_->values();
         a_->assemble(coefficient.array().replicate(1, kLanes), values);
-        return prepare_(values.col(0).matrix());
+        auto out = prepare_(values.col(0).matrix());
+        if (out) {
+            out->diagonal.resize(a_->size());
+            for (Index i = 0; i < a_->size(); ++i) out->diagonal[i] = values(diagonal(i), 0);
+        }
+        return out;
     }
+    // The place of the i-th diagonal entry, the first of its column.
+    Index diagonal(Index i) const { return a_->pattern().column_start[i]; }
 
     struct Work final : EllipticSolver::Work {
         explicit Work(const ReferenceSolver& s)
-            : solver(s), values(s.a_->values()), cg(s.a_->size()) {
+            : solver(s),
+              values(s.a_->values()),
+              scale(FloatBlock::Zero(s.scaled_ ? s.a_->size() : 0, kLanes)),
+              cg(s.a_->size()) {
             refer(s.preconditioner_);
         }
 
         void solve(const Block& c, std::span<Block> rhs) override {
             solver.a_->assemble(c, values);
+            const Vector& there = preconditioner->diagonal;
+            for_rows(scale.rows(), [&](Index i) {
+                scale.row(i) = (there[i] / values.row(solver.diagonal(i))).sqrt().cast<float>();
+            });
             for (Block& x : rhs) solve(x);
         }
         void solve(Block& x) override {
@@ -172,7 +198,15 @@ private:
                         multiply(solver.rows_, values.data(), p.data(), w.data(), begin, end);
                     });
                 },
-                [&](const Block& r) -> const FloatBlock& { return at_work->apply(r); }, cg);
+                [&](const Block& r) -> const FloatBlock& { return precondition(r); }, cg);
+        }
+        const FloatBlock& precondition(const Block& r) {
+            FloatBlock &in = at_work->rhs(), &out = at_work->result();
+            for_rows(r.rows(), [&](Index k) { in.row(k) = r.row(k).cast<float>(); });
+            for_rows(scale.rows(), [&](Index k) { in.row(k) *= scale.row(k); });
+            at_work->apply();
+            for_rows(scale.rows(), [&](Index k) { out.row(k) *= scale.row(k); });
+            return out;
         }
         Lanes iterations() const override { return cg.iterations; }
         void refer(SharedReference reference) override {
@@ -184,11 +218,13 @@ private:
         SharedPreconditioner preconditioner;
         std::unique_ptr<Preconditioner::Work> at_work;
         Block values;
+        FloatBlock scale;  // empty without scaling
         CgWorkspace cg;
     };
 
     std::string name_;
     SharedOperator a_;
+    bool scaled_;
     SymmetricRows rows_;
     Prepare prepare_;
     Vector coefficient_;  // at theta = 0
@@ -202,8 +238,8 @@ private:
 std::shared_ptr<const EllipticSolver> frozen_solver(SharedOperator a, const Matrix& coordinates,
                                                     const Vector& reference, double tolerance) {
     auto symbolic = std::make_shared<const Symbolic>(analyse(a->pattern(), coordinates));
-    auto prepare = [symbolic](const Vector& values) -> SharedPreconditioner {
-        auto p = std::make_shared<const FactorPreconditioner>(symbolic, values);
+    auto prepare = [symbolic](const Vector& values) -> std::shared_ptr<Preconditioner> {
+        auto p = std::make_shared<FactorPreconditioner>(symbolic, values);
         return p->cholesky.failed() ? nullptr : p;
     };
     auto solver = std::make_shared<ReferenceSolver>("frozen", std::move(a), prepare, reference,
@@ -213,8 +249,8 @@ std::shared_ptr<const EllipticSolver> frozen_solver(SharedOperator a, const Matr
 
 std::shared_ptr<const EllipticSolver> aggregation_solver(SharedOperator a, const Vector& reference,
                                                          double tolerance) {
-    auto prepare = [a](const Vector& values) -> SharedPreconditioner {
-        auto p = std::make_shared<const CyclePreconditioner>(a->pattern(), values);
+    auto prepare = [a](const Vector& values) -> std::shared_ptr<Preconditioner> {
+        auto p = std::make_shared<CyclePreconditioner>(a->pattern(), values);
         return p->aggregation.failed() ? nullptr : p;
     };
     const bool large = a->size() >= kWorthThreads;

@@ -2,10 +2,7 @@
 // The target is exp(-Phi(xi)) N(0, I).
 #pragma once
 
-#include <mutex>
-
 #include "m4dl/base/parallel.hpp"
-#include "m4dl/bayes/mode.hpp"
 #include "m4dl/model/any.hpp"
 #include "m4dl/prior/any.hpp"
 
@@ -22,7 +19,10 @@ public:
         require(noise_std.size() == data_.size(), "noise must have ", data_.size(), " entries");
         precision_ = noise_std.array().square().inverse();
         require(precision_.allFinite(), "noise is too small: 1/std^2 overflows");
-        at_mean_ = reference(Vector::Zero(white()));
+        auto prior_work = prior_.work();
+        Block theta = Block::Zero(parameters(), kLanes);
+        prior_work->push(Block::Zero(white(), kLanes), theta);
+        reference_ = model_.reference(theta.col(0).matrix());
     }
 
     Index white() const { return prior_.white(); }
@@ -46,13 +46,9 @@ public:
               theta_(Block::Zero(p.parameters(), kLanes)),
               dtheta_(theta_),
               y_(Block::Zero(p.data_.size(), kLanes)) {
-            refer(p.at_mean_);
+            if (p.reference_) model_->refer(p.reference_);
         }
 
-        // Solves from now on with what the model's solver prepared there; null changes nothing.
-        void refer(const SharedReference& reference) {
-            if (reference) model_->refer(reference);
-        }
         // Of the model's solver, in the last solve of the last call.
         Lanes iterations() const { return model_->iterations(); }
 
@@ -93,37 +89,12 @@ public:
         Block theta_, dtheta_, y_;
     };
 
-    // What the model's solver shares among chains, prepared where posteriors live: near the mode.
-    // A function of this potential alone, found once. Null for solvers that share nothing.
-    SharedReference near_mode(int threads) const {
-        if (!at_mean_ || !has_tangent()) return at_mean_;
-        std::call_once(mode_found_, [&] {
-            parallel_for(
-                1, threads,
-                [&](Index) {
-                    Work work(*this, {});
-                    at_mode_ = reference(m4dl::near_mode(work, white()));
-                },
-                this->threads());
-            if (!at_mode_) at_mode_ = at_mean_;
-        });
-        return at_mode_;
-    }
-
 private:
-    SharedReference reference(const Vector& xi) const {
-        auto prior = prior_.work();
-        Block theta = Block::Zero(parameters(), kLanes);
-        prior->push(xi.array().replicate(1, kLanes), theta);
-        return model_.reference(theta.col(0).matrix());
-    }
-
     AnyModel model_;
     AnyPrior prior_;
     Vector data_, precision_;
-    SharedReference at_mean_;
-    mutable SharedReference at_mode_;
-    mutable std::once_flag mode_found_;
+    // What the model's solver shares among chains, at the prior's mean; null if it shares nothing.
+    SharedReference reference_;
 };
 
 }  // namespace m4dl

@@ -20,17 +20,14 @@ public:
     // `values`: the entries of the lower triangle in the order of the pattern.
     Aggregation(const LowerPattern& pattern, const Vector& values);
 
-    struct Workspace {
-        struct Fields {
-            FloatBlock rhs, x, residual;
-        };
-        std::vector<Fields> levels;
-        Block coarse;  // the coarsest right-hand side
+    struct Fields {
+        FloatBlock rhs, x, residual;
     };
+    using Workspace = std::vector<Fields>;  // one for each level
     Workspace workspace() const;
 
-    // One cycle for A z = r from z = 0.
-    const FloatBlock& cycle(const Block& r, Workspace& w) const;
+    // One cycle for A x = rhs from x = 0, on the finest level of the workspace.
+    void cycle(Workspace& w) const { descend(0, w); }
 
     // Whether all pivots were positive.
     bool failed() const { return failed_; }

@@ -62,8 +62,6 @@ public:
         const Index count = (chains_ + kLanes - 1) / kLanes;
         for (Index b = 0; b < count; ++b)
             blocks_.push_back(std::make_unique<Chunk>(*this, seed, b * kLanes, start));
-        const SharedReference reference = potential_->near_mode(threads_);
-        for (auto& b : blocks_) b->potential.refer(reference);
         parallel_for(
             count, threads_, [&](Index b) { blocks_[b]->evaluate(); }, potential_->threads());
         require_finite("potential", [](const Chunk& b) { return b.chain.phi; });

@@ -22,6 +22,11 @@ public:
     };
     const std::vector<Position>& varying() const { return varying_; }
 
+    bool varies_on_diagonal_only() const {
+        return std::all_of(varying_.begin(), varying_.end(),
+                           [](const Position& p) { return p.row == p.column; });
+    }
+
     // The entries of the lower triangle, as they start: a0 in every lane.
     Block values() const { return a0_.array().replicate(1, kLanes); }
     // values := a0 + T c (the entries that vary).
