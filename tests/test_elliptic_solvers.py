@@ -26,7 +26,8 @@ def all_nodes(mesh: Any) -> Array:
     """All nodes inside a grid; a hundred of the others'."""
     if isinstance(mesh, m4dl.Grid):
         return np.asarray(mesh.coordinates("interior"))
-    return np.asarray(mesh.points[~mesh.boundary][:100])
+    inside = np.setdiff1d(np.arange(len(mesh.points)), mesh.boundary)
+    return np.asarray(mesh.points[np.random.default_rng(6).permutation(inside)[:100]])
 
 
 def wall(x: Array) -> Array:
@@ -78,8 +79,47 @@ FROZEN: dict[str, Build] = {
     "diffusion triangles": darcy(TRIANGLES),
     "diffusion tetrahedra": darcy(TETRAHEDRA, at="cells"),
 }
+
+
+def jittered(mesh: Any, seed: int = 0) -> Any:
+    """Nodes inside moved by up to a fifth of a cell: no right angle is left."""
+    x = np.array(mesh.points)
+    inside = np.setdiff1d(np.arange(len(x)), mesh.boundary)
+    step = 0.2 * np.ptp(x, axis=0) / len(x) ** (1 / x.shape[1])
+    x[inside] += step * np.random.default_rng(seed).uniform(-1.0, 1.0, (len(inside), x.shape[1]))
+    return type(mesh)(x, mesh.cells)
+
+
+# More unknowns than the 400 that are factored, so that there are cycles; cells that are not cubes;
+# an equation in one dimension; a mesh numbered at random; more than the 2^14 rows of a chunk.
+SPACE = jittered(m4dl.TetrahedronMesh.box((12, 11, 13)))
+FLAT = jittered(m4dl.TetrahedronMesh.box((12, 11, 13), ((0.0, 4.0), (0.0, 1.0), (0.0, 1.0))))
+PLANE = jittered(m4dl.TriangleMesh.rectangle((32, 29)))
+
+
+def shuffled(mesh: Any) -> Any:
+    order = np.random.default_rng(0).permutation(len(mesh.points))
+    return type(mesh)(mesh.points[np.argsort(order)], order[mesh.cells])
+
+
+AGGREGATION: dict[str, Build] = {
+    "potential box": schrodinger(m4dl.TetrahedronMesh.box((12, 11, 13))),
+    "potential space": schrodinger(SPACE),
+    "potential flat": schrodinger(FLAT),
+    "potential shuffled": schrodinger(shuffled(SPACE)),
+    "potential plane": schrodinger(PLANE),
+    "potential two chunks": schrodinger(jittered(m4dl.TriangleMesh.rectangle((150, 120)))),
+    "potential line": schrodinger(m4dl.Grid((900,))),
+    "potential few": schrodinger(TETRAHEDRA),
+    "diffusion space": darcy(SPACE),
+    "diffusion cells": darcy(SPACE, at="cells"),
+    "diffusion flat": darcy(FLAT),
+    "diffusion plane": darcy(PLANE),
+    "diffusion grid": darcy(m4dl.Grid((30, 27))),
+}
 ROWS = [pytest.param(b, "multigrid", id=f"multigrid {k}") for k, b in MULTIGRID.items()]
 ROWS += [pytest.param(b, "frozen", id=f"frozen {k}") for k, b in FROZEN.items()]
+ROWS += [pytest.param(b, "aggregation", id=f"aggregation {k}") for k, b in AGGREGATION.items()]
 
 
 def thetas(model: Model, count: int, seed: int = 0) -> Array:
@@ -153,6 +193,12 @@ LARGE = {
     "potential in space": lambda: m4dl.Schrodinger(m4dl.Grid((32, 30, 28)), [[0.3, 0.4, 0.6]]),
     "diffusion": lambda: m4dl.Darcy(m4dl.Grid((140, 150)), [[0.3, 0.4], [0.8, 0.1]]),
     "diffusion in space": lambda: m4dl.Darcy(m4dl.Grid((28, 32, 30)), [[0.3, 0.4, 0.6]]),
+    "potential on tetrahedra": lambda: m4dl.Schrodinger(
+        m4dl.TetrahedronMesh.box((32, 30, 28)), [[0.3, 0.4, 0.6]], wall
+    ),
+    "diffusion on tetrahedra": lambda: m4dl.Darcy(
+        m4dl.TetrahedronMesh.box((28, 32, 30)), [[0.3, 0.4, 0.6]]
+    ),
 }
 
 
@@ -160,12 +206,38 @@ LARGE = {
 def test_threads_inside_a_solve(name: str) -> None:
     """One block of chains on 1 to 13 threads, which cut the field differently: equal bits."""
     model = LARGE[name]()
-    assert model.solver == "multigrid"
+    assert model.solver == ("aggregation" if "tetrahedra" in name else "multigrid")
     theta, w = thetas(model, 2), np.ones((2, model.outputs))
     y, back = model.forward(theta, threads=1), model.pull(theta, w, threads=1)
     for threads in (2, 3, 13):
         np.testing.assert_array_equal(model.forward(theta, threads=threads), y)
         np.testing.assert_array_equal(model.pull(theta, w, threads=threads), back)
+
+
+@pytest.mark.parametrize("kernel", [m4dl.PCN, m4dl.MALA, m4dl.ULA])
+def test_threads_inside_a_step(kernel: Any) -> None:
+    """Kernels, too, cut one large block into pieces, and no sum depends on how many."""
+    grid = m4dl.Grid((137, 131))
+    prior = m4dl.MaternPrior(grid, length=0.4)
+    model = m4dl.Darcy(grid, [[0.3, 0.4], [0.8, 0.1]], 1.0, boundary=wall, link="softplus")
+    posterior = m4dl.Posterior(model, prior, data=[1.2, 1.4], noise=m4dl.GaussianNoise(0.1))
+    metric = m4dl.DiagonalMetric(0.5 + np.random.default_rng(0).random(prior.white))
+    draws = [
+        m4dl.sample(
+            posterior,
+            kernel(1e-3, metric=metric),
+            draws=3,
+            chains=2,
+            seed=1,
+            threads=threads,
+            progress=False,
+        )
+        for threads in (1, 2, 3, 5)
+    ]
+    assert (np.ptp(draws[0].theta, axis=1) > 0).any(axis=1).all()
+    for other in draws[1:]:
+        np.testing.assert_array_equal(other.theta, draws[0].theta)
+        np.testing.assert_array_equal(other.log_likelihood, draws[0].log_likelihood)
 
 
 @pytest.mark.parametrize(("build", "solver"), ROWS)
@@ -185,7 +257,7 @@ import hashlib, m4dl, numpy as np
 digest = hashlib.sha256()
 for cells in ((33, 40), (9, 12, 10)):
     for model in (m4dl.Schrodinger, m4dl.Darcy):
-        for solver in ("multigrid", "frozen"):
+        for solver in ("multigrid", "frozen", "aggregation"):
             m = model(m4dl.Grid(cells), [[0.3] * len(cells)], solver=solver)
             t = np.random.default_rng(0).standard_normal((2, m.parameters)) / 3
             digest.update(m.pull(t, m.forward(t)).tobytes())
@@ -239,12 +311,18 @@ def test_automatic_choice() -> None:
     assert m4dl.Schrodinger(m4dl.Grid((5000,)), [[0.4]]).solver == "frozen"
     assert m4dl.Schrodinger(m4dl.TriangleMesh.rectangle((45, 45)), point).solver == "frozen"
     assert m4dl.Darcy(m4dl.TriangleMesh.rectangle((45, 45)), point).solver == "direct"
+    assert m4dl.Schrodinger(SPACE, corner).solver == "direct"  # 1,320 unknowns
+    large = m4dl.TetrahedronMesh.box((14, 14, 14))
+    assert m4dl.Schrodinger(large, corner).solver == "aggregation"
+    assert m4dl.Darcy(large, corner).solver == "aggregation"
+    # no matrix at theta = 0
+    assert m4dl.Darcy(large, corner, link="identity").solver == "direct"
     assert m4dl.Darcy(m4dl.Grid((32, 32)), point).solver == "direct"
     assert m4dl.Darcy(m4dl.Grid((90, 90)), point).solver == "multigrid"
     assert m4dl.LinearModel(np.eye(2)).solver == ""
 
 
-@pytest.mark.parametrize("solver", ["multigrid", "frozen"])
+@pytest.mark.parametrize("solver", ["multigrid", "frozen", "aggregation"])
 def test_extreme_coefficients(solver: str) -> None:
     """Far outside any prior: a solution to the tolerance or NaN, and the other rows unharmed."""
     grid = m4dl.Grid((30, 30))
@@ -290,6 +368,10 @@ def test_no_convergence() -> None:
         (lambda p: m4dl.Darcy(m4dl.Grid((8, 8)), p, tolerance=1e-13), "got 1e-13"),
         (lambda p: m4dl.Darcy(m4dl.Grid((8, 8)), p, tolerance=0.1), "between 1e-12 and 1e-3"),
         (lambda p: m4dl.Darcy(TRIANGLES, p, solver="multigrid"), "solver='multigrid' needs a Grid"),
+        (
+            lambda p: m4dl.Darcy(TRIANGLES, p, link="identity", solver="aggregation"),
+            "solver='aggregation' needs a positive definite matrix at theta = 0",
+        ),
         (lambda p: m4dl.Schrodinger(m4dl.Grid((9,)), [[0.5]], solver="multigrid"), "needs a Grid"),
     ],
 )

@@ -56,14 +56,17 @@ inline std::vector<Entry> to_entries(const Integers& rows, const Integers& colum
 inline void load_lanes(const Array& batch, Index first, Index count, Block& out) {
     const Index size = batch.shape(1);
     out.resize(size, kLanes);
-    for (Index lane = 0; lane < kLanes; ++lane)  // idle lanes repeat the last row
-        out.col(lane) = Eigen::Map<const Vector>(
-            batch.data() + (first + std::min(lane, count - 1)) * size, size);
+    const double* from = batch.data() + first * size;
+    for_rows(size, [&](Index k) {
+        for (Index lane = 0; lane < kLanes; ++lane)  // idle lanes repeat the last row
+            out(k, lane) = from[std::min(lane, count - 1) * size + k];
+    });
 }
 inline void store_lanes(const Block& block, Index first, Index count, double* batch) {
-    for (Index lane = 0; lane < count; ++lane)
-        Eigen::Map<Vector>(batch + (first + lane) * block.rows(), block.rows()) =
-            block.col(lane).matrix();
+    for_rows(block.rows(), [&](Index k) {
+        for (Index lane = 0; lane < count; ++lane)
+            batch[(first + lane) * block.rows() + k] = block(k, lane);
+    });
 }
 
 // Runs body(first, count) for blocks of rows of a batch, in parallel, without the GIL.

@@ -41,14 +41,15 @@ Array sparse_cholesky_solve(Index size, const Integers& row, const Integers& col
     require(values.ndim() == 2 && values.shape(0) == kLanes && values.shape(1) == row.size(),
             "values must have shape (", kLanes, ", ", row.size(), ")");
     require(batch_rows("rhs", rhs, size) == kLanes, "rhs must have ", kLanes, " rows");
-    std::vector<std::pair<Index, Index>> entries;
-    for (py::ssize_t k = 0; k < row.size(); ++k)
-        entries.emplace_back(row.data()[k], column.data()[k]);
-    const LowerPattern pattern = make_pattern(size, entries);
-    Block a = Block::Zero(pattern.nonzeros(), kLanes), x, scratch;
-    for (py::ssize_t k = 0; k < row.size(); ++k)
-        for (Index lane = 0; lane < kLanes; ++lane)
-            a(pattern.find(row.data()[k], column.data()[k]), lane) += values.at(lane, k);
+    LowerPattern pattern;
+    Block a, x, scratch;
+    for (Index lane = 0; lane < kLanes; ++lane) {
+        const Array own(row.size(), values.data(lane, 0));
+        LowerMatrix matrix = lower_matrix(size, to_entries(row, column, own));
+        a.resize(matrix.pattern.nonzeros(), kLanes);
+        a.col(lane) = matrix.values.array();
+        pattern = std::move(matrix.pattern);
+    }
     load_lanes(rhs, 0, kLanes, x);
     Cholesky<kLanes> factor(std::make_shared<Symbolic>(analyse(pattern, to_matrix(coordinates))));
     factor.factor(a.data());

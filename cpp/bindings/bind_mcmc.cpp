@@ -151,6 +151,8 @@ void bind_mcmc(py::module_& m) {
                                    return out;
                                })
         .def_property_readonly("step_size", [](const AnyRun& r) { return to_array(r.step_size()); })
+        .def_property_readonly("solver_iterations",
+                               [](const AnyRun& r) { return to_array(r.solver_iterations()); })
         .def("state",
              [](const AnyRun& r) {
                  std::map<std::string, Array> out;

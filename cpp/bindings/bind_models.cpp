@@ -28,9 +28,12 @@ SolverOptions make_options(const std::string& solver, double tolerance) {
     const std::map<std::string, Kind> kinds{{"auto", Kind::kAutomatic},
                                             {"direct", Kind::kDirect},
                                             {"frozen", Kind::kFrozen},
+                                            {"aggregation", Kind::kAggregation},
                                             {"multigrid", Kind::kMultigrid}};
     const auto it = kinds.find(solver);
-    require(it != kinds.end(), "solver must be 'auto', 'direct', 'frozen' or 'multigrid', got '",
+    require(it != kinds.end(),
+            "solver must be 'auto', 'direct', 'frozen', 'aggregation' or "
+            "'multigrid', got '",
             solver, "'");
     return {it->second, tolerance};
 }
@@ -116,14 +119,12 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
                          const Array& offset, const Array& coordinates, const std::string& link,
                          double floor, const std::string& solver, double tolerance) {
     AffineSystem s;
-    const auto constant = to_entries(a_row, a_column, a_value);
+    auto entries = to_entries(a_row, a_column, a_value);
     const auto terms = to_entries(t_row, t_column, t_value);
-    std::vector<std::pair<Index, Index>> entries;
-    for (const auto* list : {&constant, &terms})
-        for (const Entry& e : *list) entries.emplace_back(e.row, e.column);
-    s.pattern = make_pattern(unknowns, std::move(entries));
-    s.a0 = Vector::Zero(s.pattern.nonzeros());
-    for (const Entry& e : constant) s.a0[s.pattern.find(e.row, e.column)] += e.value;
+    for (const Entry& e : terms) entries.push_back({e.row, e.column, 0.0});  // a place in A
+    LowerMatrix a = lower_matrix(unknowns, entries);
+    s.pattern = std::move(a.pattern);
+    s.a0 = std::move(a.values);
     std::vector<Entry> t;
     for (std::size_t k = 0; k < terms.size(); ++k)
         t.push_back(

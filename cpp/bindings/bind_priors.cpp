@@ -103,16 +103,11 @@ void bind_priors(py::module_& m) {
            const Array& coordinates, Index white, const Integers& d_row, const Integers& d_column,
            const Array& d_value, const Array& mass, Index repeats, const Array& scale,
            const Array& mean) {
-            const auto entries = to_entries(a_row, a_column, a_value);
-            std::vector<std::pair<Index, Index>> positions;
-            for (const Entry& e : entries) positions.emplace_back(e.row, e.column);
             const Index n = mean.size();
-            const LowerPattern pattern = make_pattern(n, std::move(positions));
-            Vector values = Vector::Zero(pattern.nonzeros());
-            for (const Entry& e : entries) values[pattern.find(e.row, e.column)] += e.value;
+            const LowerMatrix a = lower_matrix(n, to_entries(a_row, a_column, a_value));
             std::optional<SparseRows> noise;
             if (white > 0) noise = SparseRows(n, white, to_entries(d_row, d_column, d_value));
-            return make<SparsePrior>(pattern, values, to_matrix(coordinates), std::move(noise),
+            return make<SparsePrior>(a.pattern, a.values, to_matrix(coordinates), std::move(noise),
                                      to_vector(mass), repeats, to_vector(scale), to_vector(mean));
         },
         "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "white"_a, "d_row"_a, "d_column"_a,

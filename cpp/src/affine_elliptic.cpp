@@ -11,6 +11,7 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
       observe_(std::move(system.observe)),
       offset_(std::move(system.offset)),
       link_(link) {
+    if (mean_) mean_transposed_ = mean_->transposed();
     const Index n = unknowns();
     require(n > 0, "an elliptic model needs at least one unknown");
     require(!load_.empty(), "an elliptic model needs at least one right-hand side");
@@ -20,16 +21,15 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
     require(observe_.columns() == n, "observe must have ", n, " columns, got ", observe_.columns());
     require(!mean_ || mean_->rows() == operator_->parameters(), "the mean must give ",
             operator_->parameters(), " coefficients");
-    solver_ =
-        make_solver(operator_, system.coordinates, system.box, options, reference_coefficient());
-    if (solver_->wants_guess()) guess_ = reference_solution();
+    solver_ = make_solver(operator_, system.coordinates, system.box, options,
+                          coefficient(Vector::Zero(parameters())));
+    if (solver_->wants_guess()) guess_ = solution_at_zero();
 }
 
-// c where theta = 0.
-Vector AffineElliptic::reference_coefficient() const {
-    const Block zero = Block::Zero(parameters(), kLanes);
-    Block link(zero), derivative(zero), c = Block::Zero(operator_->parameters(), kLanes);
-    link_.apply(zero, link, derivative);
+Vector AffineElliptic::coefficient(const Vector& theta) const {
+    const Block field = theta.array().replicate(1, kLanes);
+    Block link(field), derivative(field), c = Block::Zero(operator_->parameters(), kLanes);
+    link_.apply(field, link, derivative);
     if (mean_)
         mean_->times(link, c);
     else
@@ -37,8 +37,8 @@ Vector AffineElliptic::reference_coefficient() const {
     return c.col(0).matrix();
 }
 
-std::vector<Vector> AffineElliptic::reference_solution() const {
-    const Block c = reference_coefficient().array().replicate(1, kLanes);
+std::vector<Vector> AffineElliptic::solution_at_zero() const {
+    const Block c = coefficient(Vector::Zero(parameters())).array().replicate(1, kLanes);
     std::vector<Block> u(load_.size(), Block::Zero(unknowns(), kLanes));
     fill_load(c, u);
     solver_->work()->solve(c, u, {});
@@ -50,11 +50,12 @@ std::vector<Vector> AffineElliptic::reference_solution() const {
 // b_r(c).
 void AffineElliptic::fill_load(const Block& c, std::vector<Block>& b) const {
     for (Index r = 0; r < right_hand_sides(); ++r) {
-        if (load_terms_.empty())
-            b[r].setZero();
-        else
+        if (load_terms_.empty()) {
+            for_rows(b[r].rows(), [&](Index k) { b[r].row(k).setConstant(load_[r][k]); });
+        } else {
             load_terms_[r].times(c, b[r]);
-        b[r].colwise() += load_[r].array();
+            for_rows(b[r].rows(), [&](Index k) { b[r].row(k) += load_[r][k]; });
+        }
     }
 }
 
@@ -85,21 +86,18 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
 
 void AffineElliptic::pull(const Block& dy, Block& dtheta, Workspace& w) const {
     Block& dc = mean_ ? w.dcoefficient : w.dlink;
-    dc.setZero();
+    for_rows(dc.rows(), [&](Index k) { dc.row(k).setZero(); });
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& lambda = w.adjoint;
-        lambda.setZero();
+        for_rows(lambda.rows(), [&](Index k) { lambda.row(k).setZero(); });
         for (Index p = 0; p < points(); ++p)
             observe_.add_row_transposed(p, dy.row(r * points() + p), lambda);
         w.solver->solve(lambda);
         if (!load_terms_.empty()) load_terms_[r].add_transposed_times(lambda, dc);
         operator_->pull(lambda, w.state[r], dc);
     }
-    if (mean_) {
-        w.dlink.setZero();
-        mean_->add_transposed_times(dc, w.dlink);
-    }
-    dtheta = w.dlink * w.derivative;
+    if (mean_) mean_transposed_.times(dc, w.dlink);
+    for_rows(dtheta.rows(), [&](Index k) { dtheta.row(k) = w.dlink.row(k) * w.derivative.row(k); });
 }
 
 void AffineElliptic::push(const Block& dtheta, Block& dy, Workspace& w) const {

@@ -11,50 +11,53 @@ constexpr int L = static_cast<int>(kLanes);
 
 struct Terms {
     const AffineOperator::Position* varying;
-    Index count;
-    const Index *start, *column;
+    const Index *start, *column;  // of T, or of its transpose
     const double *value, *a0;
 };
 
-// (T c)_e for the entry e.
+// (T c) for the entry varying[v].
 template <int W>
-M4DL_INLINE Real<W> row_times(const Terms& t, Index entry, const double* c, int h) {
+M4DL_INLINE Real<W> row_times(const Terms& t, Index v, const double* c, int h) {
     Real<W> sum{};
-    for (Index e = t.start[entry]; e < t.start[entry + 1]; ++e)
+    for (Index e = t.start[v]; e < t.start[v + 1]; ++e)
         sum += t.value[e] * load<W>(c + t.column[e] * L + h);
     return sum;
 }
 
 template <int W>
-M4DL_INLINE void assemble_kernel(const Terms& t, const double* c, double* values) {
-    for (Index v = 0; v < t.count; ++v) {
+M4DL_INLINE void assemble_kernel(const Terms& t, const double* c, double* values, Index begin,
+                                 Index end) {
+    for (Index v = begin; v < end; ++v) {
         const Index entry = t.varying[v].entry;
         for (int h = 0; h < L; h += W)
-            store<W>(values + entry * L + h, row_times<W>(t, entry, c, h) + t.a0[entry]);
+            store<W>(values + entry * L + h, row_times<W>(t, v, c, h) + t.a0[entry]);
     }
 }
 
+// By coefficients, each of which gathers from its entries: so that threads share none.
 template <int W>
-M4DL_INLINE void pull_kernel(const Terms& t, const double* lambda, const double* u, double* dc) {
-    for (Index v = 0; v < t.count; ++v) {
-        const auto [entry, i, j] = t.varying[v];
+M4DL_INLINE void pull_kernel(const Terms& t, const double* lambda, const double* u, double* dc,
+                             Index begin, Index end) {
+    for (Index k = begin; k < end; ++k)
         for (int h = 0; h < L; h += W) {
-            Real<W> product = load<W>(lambda + i * L + h) * load<W>(u + j * L + h);
-            if (i != j) product += load<W>(lambda + j * L + h) * load<W>(u + i * L + h);
-            for (Index e = t.start[entry]; e < t.start[entry + 1]; ++e) {
-                double* to = dc + t.column[e] * L + h;
-                store<W>(to, load<W>(to) - t.value[e] * product);
+            Real<W> sum = load<W>(dc + k * L + h);
+            for (Index e = t.start[k]; e < t.start[k + 1]; ++e) {
+                const auto& [entry, i, j] = t.varying[t.column[e]];
+                Real<W> product = load<W>(lambda + i * L + h) * load<W>(u + j * L + h);
+                if (i != j) product += load<W>(lambda + j * L + h) * load<W>(u + i * L + h);
+                sum -= t.value[e] * product;
             }
+            store<W>(dc + k * L + h, sum);
         }
-    }
 }
 
 template <int W>
-M4DL_INLINE void push_kernel(const Terms& t, const double* dc, const double* u, double* du) {
-    for (Index v = 0; v < t.count; ++v) {
+M4DL_INLINE void push_kernel(const Terms& t, Index count, const double* dc, const double* u,
+                             double* du) {
+    for (Index v = 0; v < count; ++v) {
         const auto [entry, i, j] = t.varying[v];
         for (int h = 0; h < L; h += W) {
-            const Real<W> da = row_times<W>(t, entry, dc, h);
+            const Real<W> da = row_times<W>(t, v, dc, h);
             auto subtract = [&](Index to, Index from) M4DL_INLINE_LAMBDA {
                 double* at = du + to * L + h;
                 store<W>(at, load<W>(at) - da * load<W>(u + from * L + h));
@@ -65,18 +68,20 @@ M4DL_INLINE void push_kernel(const Terms& t, const double* dc, const double* u, 
     }
 }
 
-M4DL_DISPATCH(assemble_kernel, assemble_all, (const Terms& t, const double* c, double* values),
-              (t, c, values))
-M4DL_DISPATCH(pull_kernel, pull_all,
-              (const Terms& t, const double* lambda, const double* u, double* dc),
-              (t, lambda, u, dc))
+M4DL_DISPATCH(assemble_kernel, assemble_range,
+              (const Terms& t, const double* c, double* values, Index begin, Index end),
+              (t, c, values, begin, end))
+M4DL_DISPATCH(pull_kernel, pull_range,
+              (const Terms& t, const double* lambda, const double* u, double* dc, Index begin,
+               Index end),
+              (t, lambda, u, dc, begin, end))
 M4DL_DISPATCH(push_kernel, push_all,
-              (const Terms& t, const double* dc, const double* u, double* du), (t, dc, u, du))
+              (const Terms& t, Index count, const double* dc, const double* u, double* du),
+              (t, count, dc, u, du))
 
 Terms view(const std::vector<AffineOperator::Position>& varying, const SparseRows& t,
            const Vector& a0) {
-    return {varying.data(), static_cast<Index>(varying.size()), t.start(), t.column(), t.value(),
-            a0.data()};
+    return {varying.data(), t.start(), t.column(), t.value(), a0.data()};
 }
 
 }  // namespace
@@ -89,16 +94,24 @@ AffineOperator::AffineOperator(LowerPattern pattern, Vector a0, SparseRows terms
     for (Index j = 0; j < pattern_.size; ++j)
         for (Index e = pattern_.column_start[j]; e < pattern_.column_start[j + 1]; ++e)
             if (!terms_.empty_row(e)) varying_.push_back({e, pattern_.row[e], j});
+    terms_.drop_empty_rows();
+    transposed_ = terms_.transposed();
 }
 
 void AffineOperator::assemble(const Block& c, Block& values) const {
-    assemble_all(view(varying_, terms_, a0_), c.data(), values.data());
+    const Terms t = view(varying_, terms_, a0_);
+    for_ranges(terms_.rows(), 2, [&](Index begin, Index end) {
+        assemble_range(t, c.data(), values.data(), begin, end);
+    });
 }
 void AffineOperator::pull(const Block& lambda, const Block& u, Block& dc) const {
-    pull_all(view(varying_, terms_, a0_), lambda.data(), u.data(), dc.data());
+    const Terms t = view(varying_, transposed_, a0_);
+    for_ranges(transposed_.rows(), 3, [&](Index begin, Index end) {
+        pull_range(t, lambda.data(), u.data(), dc.data(), begin, end);
+    });
 }
 void AffineOperator::push(const Block& dc, const Block& u, Block& du) const {
-    push_all(view(varying_, terms_, a0_), dc.data(), u.data(), du.data());
+    push_all(view(varying_, terms_, a0_), terms_.rows(), dc.data(), u.data(), du.data());
 }
 
 }  // namespace m4dl

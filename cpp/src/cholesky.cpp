@@ -376,9 +376,9 @@ SingleCholesky::SingleCholesky(std::shared_ptr<const Symbolic> symbolic, const V
     for (Index k = 0; k < panels_.size(); ++k) panels_[k] = static_cast<float>(factor.panels()[k]);
 }
 
-void SingleCholesky::solve(const Block& r, FloatBlock& z, FloatBlock& scratch) const {
+void SingleCholesky::solve(FloatBlock& z, FloatBlock& scratch) const {
     const Order& order = symbolic_->order;
-    for (Index k = 0; k < symbolic_->size; ++k) scratch.row(k) = r.row(order[k]).cast<float>();
+    for (Index k = 0; k < symbolic_->size; ++k) scratch.row(k) = z.row(order[k]);
     both_single(*symbolic_, panels_.data(), scratch.data());
     for (Index k = 0; k < symbolic_->size; ++k) z.row(order[k]) = scratch.row(k);
 }

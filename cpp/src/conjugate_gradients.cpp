@@ -21,15 +21,18 @@ M4DL_INLINE void dot_kernel(const double* a, const double* b, Index rows, double
     }
 }
 template <int W>
-M4DL_INLINE void mixed_dot_kernel(const double* a, const float* b, Index rows, double* sum) {
+M4DL_INLINE void products_kernel(const double* r, const float* z, Index rows, double* rz,
+                                 double* zz) {
     for (int h = 0; h < L; h += W) {
-        Real<W> s{};
+        Real<W> a{}, b{};
         for (Index k = 0; k < rows; ++k) {
             Real<W> v;
-            simd::widen<W>(b + k * L + h, v);
-            s += load<W>(a + k * L + h) * v;
+            simd::widen<W>(z + k * L + h, v);
+            a += load<W>(r + k * L + h) * v;
+            b += v * v;
         }
-        store<W>(sum + h, s);
+        store<W>(rz + h, a);
+        store<W>(zz + h, b);
     }
 }
 template <int W>
@@ -64,8 +67,9 @@ M4DL_INLINE void step_kernel(const double* alpha, const double* p, const double*
 
 M4DL_DISPATCH(dot_kernel, dot_rows, (const double* a, const double* b, Index rows, double* sum),
               (a, b, rows, sum))
-M4DL_DISPATCH(mixed_dot_kernel, mixed_dot_rows,
-              (const double* a, const float* b, Index rows, double* sum), (a, b, rows, sum))
+M4DL_DISPATCH(products_kernel, products_rows,
+              (const double* r, const float* z, Index rows, double* rz, double* zz),
+              (r, z, rows, rz, zz))
 M4DL_DISPATCH(direction_kernel, direction_rows,
               (const float* z, const double* beta, double* p, Index rows), (z, beta, p, rows))
 M4DL_DISPATCH(step_kernel, step_rows,
@@ -76,6 +80,12 @@ M4DL_DISPATCH(step_kernel, step_rows,
 Index chunk_size(Index rows) { return std::max(kChunk, (rows + kMostChunks - 1) / kMostChunks); }
 Index chunk_count(Index rows) { return (rows + chunk_size(rows) - 1) / chunk_size(rows); }
 
+Lanes sum_chunks(Index rows, const double* sums) {
+    Lanes total = Lanes::Zero();
+    for (Index c = 0; c < chunk_count(rows); ++c) total += Eigen::Map<const Lanes>(sums + c * L);
+    return total;
+}
+
 // body(first row, rows, sum, number) for each chunk; returns the sum of the sums, in order.
 template <class Body>
 Lanes over_chunks(Index rows, Body&& body) {
@@ -85,9 +95,7 @@ Lanes over_chunks(Index rows, Body&& body) {
         for (Index c = begin; c < end; ++c)
             body(c * chunk, std::min(chunk, rows - c * chunk), sums + c * L, c);
     });
-    Lanes total = Lanes::Zero();
-    for (Index c = 0; c < chunks; ++c) total += Eigen::Map<const Lanes>(sums + c * L);
-    return total;
+    return sum_chunks(rows, sums);
 }
 
 }  // namespace
@@ -98,10 +106,14 @@ Lanes dot(const Block& a, const Block& b) {
     });
 }
 
-Lanes dot(const Block& a, const FloatBlock& b) {
-    return over_chunks(a.rows(), [&](Index first, Index rows, double* sum, Index) {
-        mixed_dot_rows(a.data() + first * L, b.data() + first * L, rows, sum);
+Products products(const Block& r, const FloatBlock& z) {
+    alignas(64) double squares[kMostChunks * L];
+    Products out;
+    out.rz = over_chunks(r.rows(), [&](Index first, Index rows, double* sum, Index chunk) {
+        products_rows(r.data() + first * L, z.data() + first * L, rows, sum, squares + chunk * L);
     });
+    out.zz = sum_chunks(r.rows(), squares);
+    return out;
 }
 
 void direction(const FloatBlock& z, const Lanes& beta, Block& p) {
@@ -118,9 +130,7 @@ Step step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r
         step_rows(alpha.data(), p.data() + at, w.data() + at, x.data() + at, r.data() + at, rows,
                   sum, solutions + chunk * L);
     });
-    out.solution = Lanes::Zero();
-    for (Index c = 0; c < chunk_count(x.rows()); ++c)
-        out.solution += Eigen::Map<const Lanes>(solutions + c * L);
+    out.solution = sum_chunks(x.rows(), solutions);
     return out;
 }
 

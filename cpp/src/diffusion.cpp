@@ -127,7 +127,8 @@ void Diffusion::solve(Block& x, double tolerance, int max_iterations, Workspace&
         first ? cycle_.nested_iteration(w.cycle) : cycle_.v_cycle(w.cycle);
         return top.u;
     };
-    conjugate_gradients(w.residual, tolerance, max_iterations, true, apply, precondition, w.cg);
+    conjugate_gradients(w.residual, tolerance, max_iterations, Preconditioned::kByCycle, apply,
+                        precondition, w.cg);
     for_inner_nodes(g, [&](Index at, Index inside) { x.row(inside) = w.residual.row(at); });
     // The zeros on the boundary may be NaN in lanes that failed.
     w.residual.setZero();

@@ -2,6 +2,7 @@
 
 #include <numbers>
 
+#include "m4dl/base/parallel.hpp"
 #include "m4dl/base/simd.hpp"
 
 namespace m4dl {
@@ -172,9 +173,13 @@ M4DL_DISPATCH(normals_kernel, fill_normals,
 
 }  // namespace
 
-void Random::normals(Stream stream, std::uint64_t step, Block& out, Index first) const {
-    fill_normals(seed_, static_cast<std::uint64_t>(first_chain_), step,
-                 static_cast<std::uint32_t>(stream), first, out.rows(), out.data());
+void Random::normals(Stream stream, std::uint64_t step, Eigen::Ref<Block> out, Index first) const {
+    const Index rows = out.rows();
+    for_ranges((rows + 3) / 4, 4, [&](Index begin, Index end) {
+        fill_normals(seed_, static_cast<std::uint64_t>(first_chain_), step,
+                     static_cast<std::uint32_t>(stream), first + 4 * begin,
+                     std::min(rows, 4 * end) - 4 * begin, out.data() + 4 * begin * kLanes);
+    });
 }
 
 Lanes Random::uniforms(Stream stream, std::uint64_t step) const {

@@ -110,11 +110,30 @@ void check_all(const K& kernel) {
     }
 }
 
+// Iterative solvers: more unknowns than aggregation factors, so that there are cycles.
+template <class K>
+void check_solvers(const K& kernel) {
+    using Kind = SolverOptions::Kind;
+    const Grid grid{{24, 24}, {0.0, 0.0}, {1.0, 1.0}};
+    const Vector ones = Vector::Ones(grid.node_count());
+    const AnyPrior prior(std::make_shared<const DiagonalPrior>(ones, ones));
+    for (const Kind kind : {Kind::kMultigrid, Kind::kFrozen, Kind::kAggregation}) {
+        const SolverOptions options{kind, 1e-8};
+        check(AnyModel(std::make_shared<const Schrodinger>(grid, some_points(), ones, true, Link{},
+                                                           options)),
+              prior, kernel);
+        check(AnyModel(std::make_shared<const Darcy>(grid, some_points(), ones, Vector(0.0 * ones),
+                                                     Darcy::on_nodes(grid), Link{}, options)),
+              prior, kernel);
+    }
+}
+
 }  // namespace
 
 int main() {
     check_all(Pcn{0.1, {}, 0.25});
     check_all(Mala{1e-4, {}, 0.57});
     check_all(Ula{1e-4, {}});
+    check_solvers(Mala{1e-4, {}, 0.57});
     return 0;
 }

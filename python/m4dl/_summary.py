@@ -27,6 +27,7 @@ def solver_advice(solver: str) -> str:
     """What to try where the iterations of this solver of linear systems do not converge."""
     instead = {
         "frozen": "solver='multigrid' on a Grid, solver='direct' elsewhere",
+        "aggregation": "solver='multigrid' on a Grid, solver='direct' elsewhere",
         "multigrid": "solver='direct'",
     }
     if solver not in instead:

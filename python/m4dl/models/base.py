@@ -25,8 +25,8 @@ class Model:
     domain, at
         Where theta lives: a mesh and a location on it, or None.
     solver : str
-        How an elliptic model solves its linear systems: "direct", "frozen" or "multigrid"; empty
-        for other models.
+        How an elliptic model solves its linear systems: "direct", "frozen", "aggregation" or
+        "multigrid"; empty for other models.
     """
 
     def __init__(self, core: Any, domain: Mesh | None = None, at: str | None = None):

@@ -11,7 +11,7 @@ from .._validate import Array, array, choice, number
 from ..meshes import Mesh
 
 Nodal = float | ArrayLike | Callable[[Array], ArrayLike]
-SOLVERS = ("auto", "direct", "frozen", "multigrid")
+SOLVERS = ("auto", "direct", "frozen", "aggregation", "multigrid")
 LINKS = ("exp", "identity", "softplus")
 
 

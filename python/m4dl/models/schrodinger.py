@@ -32,7 +32,7 @@ class Schrodinger(Model):
         f = floor + exp(theta), theta, or floor + log(1 + exp(theta)).
     floor : float
         Lower bound f_min of the potential for the exp and softplus links.
-    solver : {"auto", "direct", "frozen", "multigrid"}
+    solver : {"auto", "direct", "frozen", "aggregation", "multigrid"}
         How the linear systems are solved; ``"auto"`` chooses by mesh and size (see the guide,
         "Solvers"). ``"multigrid"`` needs a Grid in two or three dimensions.
     tolerance : float

@@ -69,4 +69,32 @@ void for_ranges(Index count, Index work, Body&& body) {
     });
 }
 
+// body(k) for the rows k of a field, in ranges.
+template <class Body>
+void for_rows(Index rows, Body&& body) {
+    for_ranges(rows, 1, [&](Index begin, Index end) {
+        for (Index k = begin; k < end; ++k) body(k);
+    });
+}
+
+// The sum of term(k) over the rows k of a field. Chunks of a fixed size are summed by themselves, so
+// that threads change no sum.
+template <class Term>
+Lanes sum_rows(Index rows, Term&& term) {
+    constexpr Index kChunk = 4096, kMostChunks = 256;
+    const Index chunk = std::max(kChunk, (rows + kMostChunks - 1) / kMostChunks);
+    const Index chunks = (rows + chunk - 1) / chunk;
+    Eigen::Array<double, kMostChunks, kLanes, Eigen::RowMajor> sums;
+    for_ranges(chunks, chunk, [&](Index begin, Index end) {
+        for (Index c = begin; c < end; ++c) {
+            Lanes sum = Lanes::Zero();
+            for (Index k = c * chunk; k < std::min(rows, (c + 1) * chunk); ++k) sum += term(k);
+            sums.row(c) = sum;
+        }
+    });
+    Lanes total = Lanes::Zero();
+    for (Index c = 0; c < chunks; ++c) total += sums.row(c);
+    return total;
+}
+
 }  // namespace m4dl

@@ -35,7 +35,7 @@ public:
 
     // Standard normals by the transform of Box and Muller, two from each 64 random bits.
     // `out` receives rows first, first + 1, ... of the step's field; `first` is a multiple of 4.
-    void normals(Stream stream, std::uint64_t step, Block& out, Index first = 0) const;
+    void normals(Stream stream, std::uint64_t step, Eigen::Ref<Block> out, Index first = 0) const;
     // Uniforms on (0, 1).
     Lanes uniforms(Stream stream, std::uint64_t step) const;
 

@@ -19,6 +19,10 @@ public:
         require(noise_std.size() == data_.size(), "noise must have ", data_.size(), " entries");
         precision_ = noise_std.array().square().inverse();
         require(precision_.allFinite(), "noise is too small: 1/std^2 overflows");
+        auto prior_work = prior_.work();
+        Block theta = Block::Zero(parameters(), kLanes);
+        prior_work->push(Block::Zero(white(), kLanes), theta);
+        reference_ = model_.reference(theta.col(0).matrix());
     }
 
     Index white() const { return prior_.white(); }
@@ -41,7 +45,12 @@ public:
               prior_(p.prior_.work()),
               theta_(Block::Zero(p.parameters(), kLanes)),
               dtheta_(theta_),
-              y_(Block::Zero(p.data_.size(), kLanes)) {}
+              y_(Block::Zero(p.data_.size(), kLanes)) {
+            if (p.reference_) model_->refer(p.reference_);
+        }
+
+        // Of the model's solver, in the last solve of the last call.
+        Lanes iterations() const { return model_->iterations(); }
 
         // theta = T(xi); valid until the next call.
         const Block& theta(const Block& xi) {
@@ -84,6 +93,8 @@ private:
     AnyModel model_;
     AnyPrior prior_;
     Vector data_, precision_;
+    // What the model's solver shares among chains, at the prior's mean; null if it shares nothing.
+    SharedReference reference_;
 };
 
 }  // namespace m4dl

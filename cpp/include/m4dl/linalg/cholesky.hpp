@@ -55,8 +55,8 @@ public:
     // `values`: the entries of the lower triangle in the order of the pattern.
     SingleCholesky(std::shared_ptr<const Symbolic> symbolic, const Vector& values);
 
-    // z := A^{-1} r up to single precision; scratch (size, kLanes).
-    void solve(const Block& r, FloatBlock& z, FloatBlock& scratch) const;
+    // z := A^{-1} z up to single precision; scratch (size, kLanes).
+    void solve(FloatBlock& z, FloatBlock& scratch) const;
     bool failed() const { return failed_; }
 
 private:

@@ -24,7 +24,10 @@ namespace cg {
 // The vector work, in one pass each; compiled for the instruction set at hand, with sums that do
 // not depend on the number of threads.
 Lanes dot(const Block& a, const Block& b);
-Lanes dot(const Block& a, const FloatBlock& b);
+struct Products {
+    Lanes rz, zz;
+};
+Products products(const Block& r, const FloatBlock& z);            // <r, z>, <z, z>
 void direction(const FloatBlock& z, const Lanes& beta, Block& p);  // p := z + beta p
 // x += alpha p, r -= alpha w; |alpha p|^2 and |x|^2.
 struct Step {
@@ -54,23 +57,49 @@ struct Convergence {
 
 }  // namespace cg
 
+// What B, symmetric and close to A^{-1}, is; it decides when iterations end.
+enum class Preconditioned {
+    kByCycle,     // a multigrid cycle for A: convergence is fast and steady, and the steps tell
+    kByReference  // made for another matrix: |B r|, which is close to the error, is a quarter of
+                  // what is asked for, as it may understate it; it takes one more B
+};
+
 // x := A^{-1} x. `apply(z, beta, p, w)`: p := z + beta p, w := A p, returns <p, w>.
-// `precondition(r, first)`: B r in single precision, B symmetric and close to A^{-1}; with `nested`
-// the first one may be any guess at A^{-1} r, and conjugate directions begin after it. NaN in the
-// lanes that have not come so far after `max_iterations`.
+// `precondition(r, first)`: B r in single precision; of a cycle the first one may be any guess at
+// A^{-1} r, as conjugate directions begin after it. NaN in the lanes that have not come so far
+// after `max_iterations`.
 template <class Apply, class Precondition>
-void conjugate_gradients(Block& x, double tolerance, int max_iterations, bool nested, Apply&& apply,
-                         Precondition&& precondition, CgWorkspace& w) {
+void conjugate_gradients(Block& x, double tolerance, int max_iterations, Preconditioned by,
+                         Apply&& apply, Precondition&& precondition, CgWorkspace& w) {
     Block &r = x, &p = w.direction;
     w.solution.setZero();
     p.setZero();
     w.iterations.setZero();
-    Lanes active = Lanes::Ones(), failed = Lanes::Zero(), rz = Lanes::Zero();
+    Lanes active = Lanes::Ones(), failed = Lanes::Zero(), rz = Lanes::Zero(), xx = Lanes::Zero();
     std::array<cg::Convergence, kLanes> convergence;
+    // Ends lanes that have converged or never will.
+    auto end_lanes = [&](int iterations, auto&& converged) {
+        for (Index lane = 0; lane < kLanes; ++lane) {
+            if (active[lane] == 0.0) continue;
+            if (converged(lane)) {
+                active[lane] = 0.0;
+            } else if (!(xx[lane] < std::numeric_limits<double>::infinity()) ||
+                       iterations == max_iterations) {
+                active[lane] = 0.0;
+                failed[lane] = std::numeric_limits<double>::quiet_NaN();
+            }
+        }
+        return (active == 0.0).all();
+    };
     for (int iteration = 0;; ++iteration) {
         const FloatBlock& z = precondition(r, iteration == 0);
-        const Lanes next = cg::dot(r, z);
-        const bool restart = iteration == 0 || (nested && iteration == 1);
+        const auto [next, zz] = cg::products(r, z);
+        if (by == Preconditioned::kByReference && iteration > 0 &&
+            end_lanes(iteration, [&](Index lane) {
+                return std::sqrt(zz[lane]) <= 0.25 * tolerance * std::sqrt(xx[lane]);
+            }))
+            break;
+        const bool restart = iteration == 0 || (by == Preconditioned::kByCycle && iteration == 1);
         // 0/0 where the right-hand side is 0.
         const Lanes beta = restart ? Lanes::Zero().eval() : (rz != 0.0).select(next / rz, 0.0);
         rz = next;
@@ -78,19 +107,14 @@ void conjugate_gradients(Block& x, double tolerance, int max_iterations, bool ne
         // A frozen lane stands still.
         const Lanes alpha = (active != 0.0 && rz != 0.0).select(rz / pw, 0.0);
         const cg::Step size = cg::step(alpha, p, w.image, w.solution, r);
+        xx = size.solution;
         w.iterations += active;
-        for (Index lane = 0; lane < kLanes; ++lane) {
-            if (active[lane] == 0.0) continue;
-            const double s = std::sqrt(size.step[lane]), u = std::sqrt(size.solution[lane]);
-            if (s == 0.0 || convergence[lane].reached(s, u, tolerance)) {
-                active[lane] = 0.0;
-            } else if (!(u < std::numeric_limits<double>::infinity()) ||
-                       iteration + 1 == max_iterations) {
-                active[lane] = 0.0;
-                failed[lane] = std::numeric_limits<double>::quiet_NaN();
-            }
-        }
-        if ((active == 0.0).all()) break;
+        if (by == Preconditioned::kByCycle && end_lanes(iteration + 1, [&](Index lane) {
+                const double s = std::sqrt(size.step[lane]);
+                return s == 0.0 ||
+                       convergence[lane].reached(s, std::sqrt(xx[lane]), tolerance);
+            }))
+            break;
     }
     for (Index k = 0; k < x.rows(); ++k) x.row(k) = w.solution.row(k) + failed;
 }

@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "m4dl/base/require.hpp"
-#include "m4dl/linalg/counting_sort.hpp"
+#include "m4dl/linalg/sparse_rows.hpp"
 
 namespace m4dl {
 
@@ -49,6 +48,21 @@ inline LowerPattern make_pattern(Index size, std::vector<std::pair<Index, Index>
     }
     for (Index k = 0; k < size; ++k) p.column_start[k + 1] += p.column_start[k];
     return p;
+}
+
+// A symmetric matrix from entries of one triangle; repeated ones are added.
+struct LowerMatrix {
+    LowerPattern pattern;
+    Vector values;
+};
+inline LowerMatrix lower_matrix(Index size, const std::vector<Entry>& entries) {
+    std::vector<std::pair<Index, Index>> positions;
+    positions.reserve(entries.size() + static_cast<std::size_t>(size));
+    for (const Entry& e : entries) positions.emplace_back(e.row, e.column);
+    LowerMatrix a{make_pattern(size, std::move(positions)), {}};
+    a.values = Vector::Zero(a.pattern.nonzeros());
+    for (const Entry& e : entries) a.values[a.pattern.find(e.row, e.column)] += e.value;
+    return a;
 }
 
 }  // namespace m4dl

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "m4dl/base/parallel.hpp"
 #include "m4dl/base/require.hpp"
 #include "m4dl/linalg/counting_sort.hpp"
 
@@ -75,6 +76,28 @@ public:
         return out;
     }
 
+    void drop_empty_rows() {
+        start_.erase(std::unique(start_.begin(), start_.end()), start_.end());
+    }
+
+    SparseRows transposed() const {
+        SparseRows out;
+        out.columns_ = rows();
+        out.start_.assign(static_cast<std::size_t>(columns_) + 1, 0);
+        for (const Index c : column_) ++out.start_[c + 1];
+        std::partial_sum(out.start_.begin(), out.start_.end(), out.start_.begin());
+        out.column_.resize(column_.size());
+        out.value_.resize(value_.size());
+        std::vector<Index> next = out.start_;
+        for (Index r = 0; r < rows(); ++r)
+            for (Index e = start_[r]; e < start_[r + 1]; ++e) {
+                const Index to = next[column_[e]]++;
+                out.column_[to] = r;
+                out.value_[to] = value_[e];
+            }
+        return out;
+    }
+
     Index rows() const { return static_cast<Index>(start_.size()) - 1; }
     Index columns() const { return columns_; }
     Index nonzeros() const { return static_cast<Index>(value_.size()); }
@@ -97,7 +120,7 @@ public:
     }
     // y := M x
     void times(const Block& x, Block& y) const {
-        for (Index r = 0; r < rows(); ++r) y.row(r) = row_times(r, x);
+        for_rows(rows(), [&](Index r) { y.row(r) = row_times(r, x); });
     }
     // y += M' x
     void add_transposed_times(const Block& x, Block& y) const {

@@ -9,18 +9,13 @@
 namespace m4dl {
 
 // Where the chains of one block are, and room for the next proposal. Kernels with a gradient keep
-// it, and the noise of the step; the others need a piece of the noise at a time.
+// it, and the noise of the step.
 struct ChainState {
-    static constexpr Index kPiece = 256;  // rows: 16 KB, half of the smallest first-level cache
-
-    Block xi, proposal, piece;
+    Block xi, proposal;
     Block gradient, proposal_gradient, noise;  // gradient of Phi at xi; empty without one
     Lanes phi = Lanes::Zero();
 
-    ChainState(Index white, bool with_gradient)
-        : xi(Block::Zero(white, kLanes)),
-          proposal(xi),
-          piece(Block::Zero(std::min(kPiece, (white + 3) / 4 * 4), kLanes)) {
+    ChainState(Index white, bool with_gradient) : xi(Block::Zero(white, kLanes)), proposal(xi) {
         if (!with_gradient) return;
         gradient = proposal_gradient = noise = xi;
     }
@@ -45,8 +40,8 @@ concept Kernel = requires(const K& kernel, ChainState& state, Potential::Work& p
 inline void accept_lanes(const Eigen::Array<bool, 1, kLanes>& accept, const Block& proposal,
                          Block& current) {
     if (!accept.any()) return;
-    for (Index i = 0; i < current.rows(); ++i)
-        current.row(i) = accept.select(proposal.row(i), current.row(i));
+    for_rows(current.rows(),
+             [&](Index i) { current.row(i) = accept.select(proposal.row(i), current.row(i)); });
 }
 
 // The Metropolis decision. A NaN ratio compares false and so rejects.

@@ -12,10 +12,11 @@ inline void langevin_proposal(ChainState& s, const Metric& metric, const Random&
                               std::uint64_t step, const Lanes& h) {
     random.normals(Stream::kProposal, step, s.noise);
     const Lanes spread = (2.0 * h).sqrt();
-    for (Index k = 0; k < s.xi.rows(); ++k)
+    for_rows(s.xi.rows(), [&](Index k) {
         s.proposal.row(k) = s.xi.row(k) -
                             (h * metric.multiply(k)) * (s.xi.row(k) + s.gradient.row(k)) +
                             (spread * metric.square_root(k)) * s.noise.row(k);
+    });
 }
 
 }  // namespace m4dl

@@ -25,14 +25,14 @@ struct Mala {
         langevin_proposal(s, metric, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         const Lanes root = (0.5 * h).sqrt();
-        Lanes change = Lanes::Zero();  // of |xi|^2/2 + |noise|^2/2, summed without cancellation
-        for (Index k = 0; k < s.xi.rows(); ++k) {
+        // The change of |xi|^2 + |noise|^2, summed without cancellation.
+        const Lanes change = sum_rows(s.xi.rows(), [&](Index k) -> Lanes {
             const Lanes here = s.xi.row(k), there = s.proposal.row(k), w = s.noise.row(k);
             const Lanes back = (root * metric.square_root(k)) *
                                    (here + s.gradient.row(k) + there + s.proposal_gradient.row(k)) -
                                w;
-            change += (here - there) * (here + there) + (w - back) * (w + back);
-        }
+            return (here - there) * (here + there) + (w - back) * (w + back);
+        });
         const Lanes log_ratio = s.phi - phi + 0.5 * change;
         return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
     }

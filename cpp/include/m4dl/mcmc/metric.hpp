@@ -1,7 +1,7 @@
 // The metric of a kernel: the covariance C of its proposal's noise, in white space.
 #pragma once
 
-#include "m4dl/base/block.hpp"
+#include "m4dl/base/parallel.hpp"
 
 namespace m4dl {
 
@@ -18,10 +18,10 @@ struct Metric {
 
     // 1/2 xi' (I - C^{-1}) xi: what remains of the prior when N(0, C) takes its place as reference.
     Lanes excess(const Block& xi) const {
-        Lanes sum = Lanes::Zero();
-        if (identity()) return sum;
-        for (Index k = 0; k < xi.rows(); ++k) sum += (1.0 - 1.0 / variance[k]) * xi.row(k).square();
-        return 0.5 * sum;
+        if (identity()) return Lanes::Zero();
+        return 0.5 * sum_rows(xi.rows(), [&](Index k) -> Lanes {
+                   return (1.0 - 1.0 / variance[k]) * xi.row(k).square();
+               });
     }
 };
 

@@ -18,6 +18,7 @@ struct Pcn {
     double target = 0.0;
 
     static constexpr bool kGradient = false;
+    static constexpr Index kPiece = 256;  // rows: 16 KB, half of the smallest first-level cache
     double first_step_size() const { return beta; }
     double largest_step_size() const { return 1.0; }
     double target_acceptance() const { return target; }
@@ -26,13 +27,19 @@ struct Pcn {
                     std::uint64_t step, const Lanes& beta_now) const {
         // The noise is used once: a piece at a time, it never leaves the cache.
         const Lanes keep = (1.0 - beta_now.square()).sqrt();
-        for (Index first = 0; first < s.xi.rows(); first += s.piece.rows()) {
-            random.normals(Stream::kProposal, step, s.piece, first);
-            const Index end = std::min(s.xi.rows(), first + s.piece.rows());
-            for (Index k = first; k < end; ++k)
-                s.proposal.row(k) = keep * s.xi.row(k) +
-                                    (beta_now * metric.square_root(k)) * s.piece.row(k - first);
-        }
+        const Index rows = s.xi.rows();
+        for_ranges((rows + kPiece - 1) / kPiece, kPiece, [&](Index begin, Index end) {
+            Eigen::Array<double, kPiece, kLanes, Eigen::RowMajor> noise;
+            for (Index first = begin * kPiece; first < std::min(rows, end * kPiece);
+                 first += kPiece) {
+                const Index count = std::min(rows - first, kPiece);
+                random.normals(Stream::kProposal, step, noise.topRows(count), first);
+                for (Index k = 0; k < count; ++k)
+                    s.proposal.row(first + k) =
+                        keep * s.xi.row(first + k) +
+                        (beta_now * metric.square_root(first + k)) * noise.row(k);
+            }
+        });
         const Lanes phi = potential.phi(s.proposal);
         const Lanes log_ratio = s.phi - phi + (metric.excess(s.xi) - metric.excess(s.proposal));
         return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), false);

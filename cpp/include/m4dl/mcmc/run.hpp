@@ -38,6 +38,8 @@ public:
     virtual Vector accepted() const = 0;   // (chains): sum of acceptance probabilities
     virtual Vector failures() const = 0;   // (chains): steps whose solve failed
     virtual Vector step_size() const = 0;  // (chains)
+    // (chains): of the model's solver, in the last solve; 0 without an iterative one.
+    virtual Vector solver_iterations() const = 0;
     virtual RunState state() const = 0;
     virtual void restore(const RunState& state) = 0;
 };
@@ -103,6 +105,9 @@ public:
     }
     Vector step_size() const override {
         return per_chain([](const Chunk& b) { return b.step_size; });
+    }
+    Vector solver_iterations() const override {
+        return per_chain([](const Chunk& b) { return b.potential.iterations(); });
     }
 
     RunState state() const override {
@@ -190,9 +195,10 @@ private:
                         log_likelihood[(first + l) * draws + draw] = -chain.phi[l];
                 if (theta) {
                     const Block& field = potential.theta(chain.xi);
-                    for (Index l = 0; l < active; ++l)
-                        Eigen::Map<Vector>(theta + ((first + l) * draws + draw) * field.rows(),
-                                           field.rows()) = field.col(l).matrix();
+                    for_rows(field.rows(), [&](Index i) {
+                        for (Index l = 0; l < active; ++l)
+                            theta[((first + l) * draws + draw) * field.rows() + i] = field(i, l);
+                    });
                 }
             }
         }

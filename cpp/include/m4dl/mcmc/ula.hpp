@@ -21,7 +21,9 @@ struct Ula {
         langevin_proposal(s, metric, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         // One gradient entry that is not finite makes this sum so.
-        const Lanes sum = phi + s.proposal_gradient.abs().colwise().sum();
+        const Lanes sum = phi + sum_rows(s.xi.rows(), [&](Index k) -> Lanes {
+                              return s.proposal_gradient.row(k).abs();
+                          });
         const Lanes always = sum.isFinite().select(Lanes::Zero(), lanes_nan());
         return metropolis(s, phi, always, Lanes::Constant(0.5), true);
     }

@@ -43,6 +43,11 @@ public:
     Index unknowns() const { return operator_->size(); }
     const EllipticSolver& solver() const { return *solver_; }
 
+    // The solver's, at one state.
+    SharedReference reference(const Vector& theta) const {
+        return solver_->reference(coefficient(theta));
+    }
+
     Workspace workspace(Chains) const;
     void forward(const Block& theta, Block& y, Workspace& w) const;
     void pull(const Block& dy, Block& dtheta, Workspace& w) const;
@@ -50,20 +55,21 @@ public:
 
 private:
     Index points() const { return observe_.rows(); }
-    Vector reference_coefficient() const;
-    std::vector<Vector> reference_solution() const;
-    void fill_load(const Block& c, std::vector<Block>& b) const;
+    Vector coefficient(const Vector& theta) const;  // c
+    std::vector<Vector> solution_at_zero() const;  // u_r where theta = 0
+    void fill_load(const Block& c, std::vector<Block>& b) const;  // b_r(c)
     Index right_hand_sides() const { return static_cast<Index>(load_.size()); }
 
     SharedOperator operator_;
     std::optional<SparseRows> mean_;
+    SparseRows mean_transposed_;
     std::vector<Vector> load_;
     std::vector<SparseRows> load_terms_;
     SparseRows observe_;
     std::vector<Vector> offset_;
     Link link_;
     std::shared_ptr<const EllipticSolver> solver_;
-    std::vector<Vector> guess_;  // u_r where theta = 0, for solvers that want it
+    std::vector<Vector> guess_;  // where solutions start from, if the solver wants to know
 };
 
 static_assert(ForwardModel<AffineElliptic> && HasPull<AffineElliptic> && HasPush<AffineElliptic>);

@@ -22,6 +22,11 @@ public:
     };
     const std::vector<Position>& varying() const { return varying_; }
 
+    bool varies_on_diagonal_only() const {
+        return std::all_of(varying_.begin(), varying_.end(),
+                           [](const Position& p) { return p.row == p.column; });
+    }
+
     // The entries of the lower triangle, as they start: a0 in every lane.
     Block values() const { return a0_.array().replicate(1, kLanes); }
     // values := a0 + T c (the entries that vary).
@@ -34,8 +39,8 @@ public:
 private:
     LowerPattern pattern_;
     Vector a0_;
-    SparseRows terms_;
-    std::vector<Position> varying_;
+    SparseRows terms_, transposed_;  // the rows of T that are not empty, and the transpose
+    std::vector<Position> varying_;  // their entries
 };
 
 }  // namespace m4dl

@@ -19,6 +19,7 @@ public:
         virtual void push(const Block& dtheta, Block& dy) = 0;
         // Of an iterative solver, in the last solve of the last call; 0 without one.
         virtual Lanes iterations() const = 0;
+        virtual void refer(const SharedReference& reference) = 0;
     };
 
     template <ForwardModel M>
@@ -32,6 +33,8 @@ public:
     // for several threads.
     std::string solver() const { return self_->solver(); }
     bool threaded() const { return self_->threaded(); }
+    // What its solver prepares at one state for all chains; null where there is no such thing.
+    SharedReference reference(const Vector& theta) const { return self_->reference(theta); }
     std::unique_ptr<Work> work(Chains chains) const { return self_->work(chains); }
 
 private:
@@ -43,6 +46,7 @@ private:
         virtual bool has_push() const = 0;
         virtual std::string solver() const = 0;
         virtual bool threaded() const = 0;
+        virtual SharedReference reference(const Vector& theta) const = 0;
         virtual std::unique_ptr<Work> work(Chains chains) const = 0;
     };
 
@@ -61,6 +65,10 @@ private:
             if constexpr (requires { workspace.solver->iterations(); })
                 return workspace.solver->iterations();
             return Lanes::Zero();
+        }
+        void refer(const SharedReference& reference) override {
+            if constexpr (requires { workspace.solver->refer(reference); })
+                workspace.solver->refer(reference);
         }
         std::shared_ptr<const M> model;
         typename M::Workspace workspace;
@@ -85,6 +93,10 @@ private:
             if constexpr (requires { model->solver().threaded(); })
                 return model->solver().threaded();
             return false;
+        }
+        SharedReference reference(const Vector& theta) const override {
+            if constexpr (requires { model->reference(theta); }) return model->reference(theta);
+            return nullptr;
         }
         std::unique_ptr<Work> work(Chains chains) const override {
             return std::make_unique<AtWork<M>>(model, chains);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 
 #include "m4dl/base/block.hpp"
 
@@ -12,6 +13,13 @@ namespace m4dl {
 struct Chains {
     Index first = 0, count = kLanes;
 };
+
+// What a model's solver prepares at one state and shares among all chains (a factor, say); opaque to
+// all but that solver. Results depend on it within the solver's tolerance only.
+struct Reference {
+    virtual ~Reference() = default;
+};
+using SharedReference = std::shared_ptr<const Reference>;
 
 template <class M>
 concept ForwardModel =

@@ -9,6 +9,7 @@
 #include "m4dl/fem/grid.hpp"
 #include "m4dl/linalg/coarsening.hpp"
 #include "m4dl/model/affine_operator.hpp"
+#include "m4dl/model/concept.hpp"
 
 namespace m4dl {
 
@@ -34,7 +35,7 @@ inline std::vector<Axis> axes(const Grid& grid) {
 }
 
 struct SolverOptions {
-    enum class Kind { kAutomatic, kDirect, kFrozen, kMultigrid };
+    enum class Kind { kAutomatic, kDirect, kFrozen, kAggregation, kMultigrid };
     Kind kind = Kind::kAutomatic;
     double tolerance = 1e-8;  // relative error of the solution, in the Euclidean norm
 };
@@ -52,6 +53,8 @@ public:
         virtual void solve(Block& rhs) = 0;
         // Of the last solve; 0 for a direct solver.
         virtual Lanes iterations() const { return Lanes::Zero(); }
+        // From now on solves with what was prepared by `reference`.
+        virtual void refer(SharedReference) {}
     };
 
     virtual ~EllipticSolver() = default;
@@ -61,6 +64,9 @@ public:
     virtual bool wants_guess() const { return false; }
     // Whether one solve is large enough for several threads.
     virtual bool threaded() const { return false; }
+    // What all chains share, prepared at the coefficient c; null where the solver shares nothing or
+    // A(c) is not positive definite.
+    virtual SharedReference reference(const Vector&) const { return nullptr; }
 };
 
 using SharedOperator = std::shared_ptr<const AffineOperator>;
@@ -69,9 +75,13 @@ using SharedOperator = std::shared_ptr<const AffineOperator>;
 std::shared_ptr<const EllipticSolver> direct_solver(SharedOperator a, const Matrix& coordinates);
 
 // Conjugate gradients preconditioned by the single-precision Cholesky factor of A(c) at a reference
-// coefficient, shared by all chains.
+// coefficient, shared by all chains. Null where A is not positive definite there.
 std::shared_ptr<const EllipticSolver> frozen_solver(SharedOperator a, const Matrix& coordinates,
                                                     const Vector& reference, double tolerance);
+
+// The same with a cycle of algebraic multigrid in place of the factor.
+std::shared_ptr<const EllipticSolver> aggregation_solver(SharedOperator a, const Vector& reference,
+                                                         double tolerance);
 
 // Geometric multigrid on a box in two or three dimensions.
 std::shared_ptr<const EllipticSolver> multigrid_solver(const BoxProblem& box, double tolerance);

@@ -1,7 +1,7 @@
 // c = link(theta): how an unconstrained field becomes a coefficient.
 #pragma once
 
-#include "m4dl/base/block.hpp"
+#include "m4dl/base/parallel.hpp"
 
 namespace m4dl {
 
@@ -18,19 +18,24 @@ struct Link {
     void apply(const Block& theta, Block& c, Block& derivative) const {
         switch (kind) {
             case Kind::kIdentity:
-                c = theta;
-                derivative.setOnes();
+                for_rows(theta.rows(), [&](Index k) {
+                    c.row(k) = theta.row(k);
+                    derivative.row(k).setOnes();
+                });
                 break;
             case Kind::kExp:
                 exponential(theta, derivative);
-                c = derivative + floor;
+                for_rows(theta.rows(), [&](Index k) { c.row(k) = derivative.row(k) + floor; });
                 break;
             case Kind::kSoftplus:
                 // log(1 + e^t) = max(t, 0) + log1p(e^{-|t|}) does not overflow.
-                derivative = (-theta.abs()).exp();
-                c = theta.max(0.0) + derivative.log1p() + floor;
-                derivative = (theta >= 0.0)
-                                 .select(1.0 / (1.0 + derivative), derivative / (1.0 + derivative));
+                for_ranges(theta.rows(), 1, [&](Index begin, Index end) {
+                    const auto t = theta.middleRows(begin, end - begin);
+                    auto d = derivative.middleRows(begin, end - begin);
+                    d = (-t.abs()).exp();
+                    c.middleRows(begin, end - begin) = t.max(0.0) + d.log1p() + floor;
+                    d = (t >= 0.0).select(1.0 / (1.0 + d), d / (1.0 + d));
+                });
                 break;
         }
     }
