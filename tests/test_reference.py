@@ -13,6 +13,7 @@ import m4dl
 import numpy as np
 import pytest
 from problems import Array
+from scipy import sparse
 from test_lanes import advance, check_chains
 
 MESH = m4dl.TriangleMesh.rectangle((20, 20))
@@ -120,3 +121,16 @@ def test_no_factor_at_the_mean() -> None:
     prior = m4dl.GaussianPrior([-3.0], 4.0)
     p = m4dl.Posterior(model, prior, data=[0.5], noise=m4dl.GaussianNoise(0.1))
     np.testing.assert_allclose(p.potential([[2.0]]), 0.5 * (0.5 - 0.5) ** 2 / 0.01, atol=1e-12)
+
+
+def test_nothing_to_aggregate() -> None:
+    """A diagonal matrix has no coarse level; smoothing solves it."""
+    n = 500
+    rng = np.random.default_rng(0)
+    terms = sparse.csr_array((np.ones(n), (np.arange(n) * (n + 1), np.arange(n))), shape=(n * n, n))
+    load = rng.standard_normal(n)
+    model = m4dl.AffineElliptic(
+        sparse.eye_array(n), terms, load, sparse.eye_array(n), solver="aggregation"
+    )
+    theta = rng.standard_normal((3, n))
+    np.testing.assert_allclose(model(theta), load / (1.0 + np.exp(theta)), rtol=1e-6)
