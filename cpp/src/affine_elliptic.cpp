@@ -30,10 +30,11 @@ Vector AffineElliptic::coefficient(const Vector& theta) const {
     const Block field = theta.array().replicate(1, kLanes);
     Block link(field), derivative(field), c = Block::Zero(operator_->parameters(), kLanes);
     link_.apply(field, link, derivative);
+    const Block& f = link_.own_derivative() ? derivative : link;
     if (mean_)
-        mean_->times(link, c);
+        mean_->times(f, c);
     else
-        c = link;
+        c = f;
     return c.col(0).matrix();
 }
 
@@ -60,23 +61,23 @@ void AffineElliptic::fill_load(const Block& c, std::vector<Block>& b) const {
 }
 
 AffineElliptic::Workspace AffineElliptic::workspace(Chains) const {
-    const Block field = Block::Zero(unknowns(), kLanes);
-    const Block parameter = Block::Zero(parameters(), kLanes);
-    const Block coefficient = Block::Zero(mean_ ? operator_->parameters() : 0, kLanes);
-    return {.solver = solver_->work(),
-            .link = parameter,
-            .derivative = parameter,
-            .coefficient = coefficient,
-            .state = std::vector<Block>(load_.size(), field),
-            .adjoint = field,
-            .dcoefficient = coefficient,
-            .dlink = parameter};
+    const Index n = parameters(), coefficients = mean_ ? operator_->parameters() : 0;
+    Workspace w{.solver = solver_->work(),
+                .link = link_.own_derivative() ? Block() : zeros(n),
+                .derivative = zeros(n),
+                .coefficient = zeros(coefficients),
+                .state = {},
+                .adjoint = zeros(unknowns()),
+                .dcoefficient = zeros(coefficients),
+                .dlink = zeros(n)};
+    for (Index r = 0; r < right_hand_sides(); ++r) w.state.push_back(zeros(unknowns()));
+    return w;
 }
 
 void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
     link_.apply(theta, w.link, w.derivative);
-    if (mean_) mean_->times(w.link, w.coefficient);
-    const Block& c = mean_ ? w.coefficient : w.link;
+    if (mean_) mean_->times(linked(w), w.coefficient);
+    const Block& c = mean_ ? w.coefficient : linked(w);
     fill_load(c, w.state);
     w.solver->solve(c, w.state, guess_);
     for (Index r = 0; r < right_hand_sides(); ++r)
@@ -85,8 +86,8 @@ void AffineElliptic::forward(const Block& theta, Block& y, Workspace& w) const {
 }
 
 void AffineElliptic::pull(const Block& dy, Block& dtheta, Workspace& w) const {
-    Block& dc = mean_ ? w.dcoefficient : w.dlink;
-    for_rows(dc.rows(), [&](Index k) { dc.row(k).setZero(); });
+    Block& dc = mean_ ? w.dcoefficient : dtheta;
+    if (!load_terms_.empty()) for_rows(dc.rows(), [&](Index k) { dc.row(k).setZero(); });
     for (Index r = 0; r < right_hand_sides(); ++r) {
         Block& lambda = w.adjoint;
         for_rows(lambda.rows(), [&](Index k) { lambda.row(k).setZero(); });
@@ -94,10 +95,14 @@ void AffineElliptic::pull(const Block& dy, Block& dtheta, Workspace& w) const {
             observe_.add_row_transposed(p, dy.row(r * points() + p), lambda);
         w.solver->solve(lambda);
         if (!load_terms_.empty()) load_terms_[r].add_transposed_times(lambda, dc);
-        operator_->pull(lambda, w.state[r], dc);
+        // The last one brings the link's derivative along.
+        const bool add = r > 0 || !load_terms_.empty(), last = r + 1 == right_hand_sides();
+        operator_->pull(lambda, w.state[r], dc, add, last && !mean_ ? &w.derivative : nullptr);
     }
-    if (mean_) mean_transposed_.times(dc, w.dlink);
-    for_rows(dtheta.rows(), [&](Index k) { dtheta.row(k) = w.dlink.row(k) * w.derivative.row(k); });
+    if (mean_)
+        for_rows(dtheta.rows(), [&](Index k) {
+            dtheta.row(k) = mean_transposed_.row_times(k, dc) * w.derivative.row(k);
+        });
 }
 
 void AffineElliptic::push(const Block& dtheta, Block& dy, Workspace& w) const {

@@ -34,20 +34,28 @@ M4DL_INLINE void assemble_kernel(const Terms& t, const double* c, double* values
     }
 }
 
+// See AffineOperator::pull.
+struct Pull {
+    const double *lambda, *u, *factor;
+    double* dc;
+    bool add;
+};
+
 // By coefficients, each of which gathers from its entries: so that threads share none.
 template <int W>
-M4DL_INLINE void pull_kernel(const Terms& t, const double* lambda, const double* u, double* dc,
-                             Index begin, Index end) {
+M4DL_INLINE void pull_kernel(const Terms& t, const Pull& x, Index begin, Index end) {
     for (Index k = begin; k < end; ++k)
         for (int h = 0; h < L; h += W) {
-            Real<W> sum = load<W>(dc + k * L + h);
+            auto at = [&](const double* field, Index row)
+                          M4DL_INLINE_LAMBDA { return load<W>(field + row * L + h); };
+            Real<W> sum = x.add ? at(x.dc, k) : Real<W>{};
             for (Index e = t.start[k]; e < t.start[k + 1]; ++e) {
                 const auto& [entry, i, j] = t.varying[t.column[e]];
-                Real<W> product = load<W>(lambda + i * L + h) * load<W>(u + j * L + h);
-                if (i != j) product += load<W>(lambda + j * L + h) * load<W>(u + i * L + h);
+                Real<W> product = at(x.lambda, i) * at(x.u, j);
+                if (i != j) product += at(x.lambda, j) * at(x.u, i);
                 sum -= t.value[e] * product;
             }
-            store<W>(dc + k * L + h, sum);
+            store<W>(x.dc + k * L + h, x.factor ? sum * at(x.factor, k) : sum);
         }
 }
 
@@ -71,10 +79,8 @@ M4DL_INLINE void push_kernel(const Terms& t, Index count, const double* dc, cons
 M4DL_DISPATCH(assemble_kernel, assemble_range,
               (const Terms& t, const double* c, double* values, Index begin, Index end),
               (t, c, values, begin, end))
-M4DL_DISPATCH(pull_kernel, pull_range,
-              (const Terms& t, const double* lambda, const double* u, double* dc, Index begin,
-               Index end),
-              (t, lambda, u, dc, begin, end))
+M4DL_DISPATCH(pull_kernel, pull_range, (const Terms& t, const Pull& x, Index begin, Index end),
+              (t, x, begin, end))
 M4DL_DISPATCH(push_kernel, push_all,
               (const Terms& t, Index count, const double* dc, const double* u, double* du),
               (t, count, dc, u, du))
@@ -104,11 +110,12 @@ void AffineOperator::assemble(const Block& c, Block& values) const {
         assemble_range(t, c.data(), values.data(), begin, end);
     });
 }
-void AffineOperator::pull(const Block& lambda, const Block& u, Block& dc) const {
+void AffineOperator::pull(const Block& lambda, const Block& u, Block& dc, bool add,
+                          const Block* factor) const {
     const Terms t = view(varying_, transposed_, a0_);
-    for_ranges(transposed_.rows(), 3, [&](Index begin, Index end) {
-        pull_range(t, lambda.data(), u.data(), dc.data(), begin, end);
-    });
+    const Pull pull{lambda.data(), u.data(), factor ? factor->data() : nullptr, dc.data(), add};
+    for_ranges(transposed_.rows(), 3,
+               [&](Index begin, Index end) { pull_range(t, pull, begin, end); });
 }
 void AffineOperator::push(const Block& dc, const Block& u, Block& du) const {
     push_all(view(varying_, terms_, a0_), terms_.rows(), dc.data(), u.data(), du.data());

@@ -43,8 +43,8 @@ public:
             : p_(p),
               model_(p.model_.work(chains)),
               prior_(p.prior_.work()),
-              theta_(Block::Zero(p.parameters(), kLanes)),
-              dtheta_(theta_),
+              theta_(zeros(p.parameters())),
+              dtheta_(zeros(p.parameters())),
               y_(Block::Zero(p.data_.size(), kLanes)) {
             if (p.reference_) model_->refer(p.reference_);
         }

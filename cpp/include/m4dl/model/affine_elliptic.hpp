@@ -29,11 +29,11 @@ class AffineElliptic {
 public:
     struct Workspace {
         std::unique_ptr<EllipticSolver::Work> solver;
-        Block link, derivative;    // link(theta) and its derivative
+        Block link, derivative;    // link(theta), if it is not its own derivative, and that
         Block coefficient;         // c, where it is not link(theta) itself
         std::vector<Block> state;  // u_r
         Block adjoint;
-        Block dcoefficient, dlink;  // tangents or cotangents of c and link(theta)
+        Block dcoefficient, dlink;  // tangents (of c also cotangents) of c and link(theta)
     };
 
     AffineElliptic(AffineSystem system, Link link, const SolverOptions& options = {});
@@ -55,6 +55,9 @@ public:
 
 private:
     Index points() const { return observe_.rows(); }
+    const Block& linked(const Workspace& w) const {
+        return link_.own_derivative() ? w.derivative : w.link;
+    }
     Vector coefficient(const Vector& theta) const;  // c
     std::vector<Vector> solution_at_zero() const;  // u_r where theta = 0
     void fill_load(const Block& c, std::vector<Block>& b) const;  // b_r(c)

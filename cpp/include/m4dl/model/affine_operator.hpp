@@ -31,8 +31,9 @@ public:
     Block values() const { return a0_.array().replicate(1, kLanes); }
     // values := a0 + T c (the entries that vary).
     void assemble(const Block& c, Block& values) const;
-    // dc -= sum_k lambda' A_k u: the adjoint of the derivative of -A(c) u.
-    void pull(const Block& lambda, const Block& u, Block& dc) const;
+    // dc_k := factor_k (dc_k - lambda' A_k u), the adjoint of the derivative of -A(c) u; without dc_k
+    // on the right unless `add`, without the factor where there is none.
+    void pull(const Block& lambda, const Block& u, Block& dc, bool add, const Block* factor) const;
     // du -= A(dc) u without the constant part.
     void push(const Block& dc, const Block& u, Block& du) const;
 

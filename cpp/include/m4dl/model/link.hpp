@@ -14,7 +14,10 @@ struct Link {
     Kind kind = Kind::kExp;
     double floor = 0.0;
 
-    // Writes c and its derivative dc/dtheta.
+    // Whether c is its own derivative, so that one field holds both.
+    bool own_derivative() const { return kind == Kind::kExp && floor == 0.0; }
+
+    // Writes c, unless it is its own derivative, and dc/dtheta.
     void apply(const Block& theta, Block& c, Block& derivative) const {
         switch (kind) {
             case Kind::kIdentity:
@@ -25,7 +28,8 @@ struct Link {
                 break;
             case Kind::kExp:
                 exponential(theta, derivative);
-                for_rows(theta.rows(), [&](Index k) { c.row(k) = derivative.row(k) + floor; });
+                if (!own_derivative())
+                    for_rows(theta.rows(), [&](Index k) { c.row(k) = derivative.row(k) + floor; });
                 break;
             case Kind::kSoftplus:
                 // log(1 + e^t) = max(t, 0) + log1p(e^{-|t|}) does not overflow.
