@@ -318,7 +318,10 @@ def test_automatic_choice() -> None:
     # no matrix at theta = 0
     assert m4dl.Darcy(large, corner, link="identity").solver == "direct"
     assert m4dl.Darcy(m4dl.Grid((32, 32)), point).solver == "direct"
-    assert m4dl.Darcy(m4dl.Grid((90, 90)), point).solver == "multigrid"
+    assert m4dl.Darcy(m4dl.Grid((41, 41)), point).solver == "multigrid"
+    assert m4dl.Darcy(m4dl.Grid((9, 9, 9)), corner).solver == "direct"
+    assert m4dl.Darcy(m4dl.Grid((10, 10, 10)), corner).solver == "multigrid"
+    assert m4dl.Schrodinger(m4dl.Grid((7, 7, 7)), corner).solver == "multigrid"
     assert m4dl.LinearModel(np.eye(2)).solver == ""
 
 

@@ -6,16 +6,19 @@ namespace {
 using Kind = SolverOptions::Kind;
 
 // Unknowns from which an iterative solver is the faster one, by measurement.
-constexpr Index kPotentialFrom = 20 * 20, kDiffusionFrom = 40 * 40, kOthersFrom = 40 * 40;
+Index multigrid_from(const BoxProblem& box) {
+    const bool plane = box.axes.size() == 2;
+    if (box.kind == BoxProblem::Kind::kPotential) return plane ? 20 * 20 : 6 * 6 * 6;
+    return plane ? 40 * 40 : 9 * 9 * 9;
+}
+constexpr Index kOthersFrom = 40 * 40;
 
 // Multigrid on boxes; elsewhere aggregation in space, where factors are dear; in the plane the frozen
 // factor where only lower-order terms vary, so that the factor of one state suits all the others; the
 // direct solver for the rest.
 Kind automatic(const AffineOperator& a, const Matrix& coordinates,
                const std::optional<BoxProblem>& box) {
-    if (box &&
-        a.size() >= (box->kind == BoxProblem::Kind::kPotential ? kPotentialFrom : kDiffusionFrom))
-        return Kind::kMultigrid;
+    if (box && a.size() >= multigrid_from(*box)) return Kind::kMultigrid;
     if (a.size() < kOthersFrom) return Kind::kDirect;
     if (!box && coordinates.cols() == 3) return Kind::kAggregation;
     return a.varies_on_diagonal_only() ? Kind::kFrozen : Kind::kDirect;
