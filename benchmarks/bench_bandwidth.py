@@ -31,11 +31,12 @@ AROUND = {
     "forward: link, assembly, solve": 8 * 4 + 4 * 4 / 3 + 8 * 2,
     "adjoint: solve, slope": 8 * 4 + 8 * 2,
 }
-"""Link (theta, c, its derivative) and 1/diagonal; or the slope (both solutions, the link's derivative,
-the gradient); and the solution's way in and out."""
+"""Link (theta, c, its derivative) and 1/diagonal; or the slope (both solutions, the derivative of
+the link, the gradient); and the solution's way in and out."""
 
 MOST = 4.0
 """A solve may have time for so many times the unavoidable bytes."""
+
 
 def triad(megabytes: float, seconds: float) -> float:
     """Bytes per second of a += s b (daxpy) over two arrays that hold ``megabytes`` together.

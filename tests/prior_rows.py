@@ -54,6 +54,31 @@ def matern_simplices(mesh: o.Triangulation, smoothness: float, boundary: str) ->
     )
 
 
+def interpolated(box: o.Box, mesh: o.Triangulation) -> PriorRow:
+    """P C P' with the covariance C on the grid and the interpolation P, both of the oracles."""
+    std, length, smoothness = 1.3, 0.6, 1.4
+
+    def around() -> m4dl.Prior:
+        def tilted(x: Array) -> Array:
+            return np.asarray(0.3 + x[:, 0])
+
+        return m4dl.MaternPrior(
+            grid(box), std=std, length=length, smoothness=smoothness, mean=tilted
+        )
+
+    def covariance() -> Array:
+        weights = box.interpolation(mesh.points)
+        inner = o.matern_covariance(box, "nodes", std, length, smoothness, True)
+        return np.asarray(weights @ (weights @ inner).T)
+
+    return PriorRow(
+        f"interpolated {simplices_name(mesh)}",
+        lambda: m4dl.InterpolatedPrior(around(), simplices(mesh)),
+        covariance,
+        lambda: 0.3 + mesh.points[:, 0],  # linear functions are interpolated exactly
+    )
+
+
 def _p1_matrices(mesh: o.Triangulation) -> tuple[Array, Array]:
     """Lumped mass (P,) and stiffness (P, P)."""
     stiffness = np.zeros((len(mesh.points),) * 2)

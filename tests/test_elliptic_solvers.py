@@ -173,9 +173,9 @@ def test_adjoint(build: Build, solver: str) -> None:
 def test_iterations_do_not_grow_with_the_mesh(model: str, dim: int, most: int) -> None:
     """Smooth coefficients between 1/3 and 3 on meshes of all kinds of numbers of cells.
 
-    A cycle of the potential's leaves 0.05 of the error (0.1 in space), one of the diffusion's within
-    conjugate gradients 0.04; the first one, a nested iteration, 1e-3 or less, so that 1e-8 takes four
-    more (five in space); one more for odd meshes and point sources.
+    A cycle of the potential's leaves 0.05 of the error (0.1 in space), one of the diffusion's
+    within conjugate gradients 0.04; the first one, a nested iteration, 1e-3 or less, so that 1e-8
+    takes four more (five in space); one more for odd meshes and point sources.
     """
     taken = []
     for cells in (24, 47, 96) if dim == 2 else (12, 17, 24):

@@ -27,8 +27,11 @@ def factor(prior: m4dl.Prior) -> Array:
 def test_mean_and_covariance(row: PriorRow) -> None:
     prior = row.build()
     expected = np.broadcast_to(row.mean() if callable(row.mean) else row.mean, prior.parameters)
-    np.testing.assert_array_equal(prior.mean, expected)
-    np.testing.assert_array_equal(prior.push(np.zeros(prior.white)), expected)
+    # An interpolation sums four products of numbers below 2, each rounded; others give the mean as is.
+    np.testing.assert_allclose(
+        prior.mean, expected, rtol=0, atol=4e-15 if "inter" in row.name else 0
+    )
+    np.testing.assert_array_equal(prior.push(np.zeros(prior.white)), prior.mean)
     covariance, t = row.covariance(), factor(prior)
     assert t.shape == (prior.parameters, prior.white)
     # The oracle inverts (kappa^2 M + S)^alpha densely: condition numbers to 1e6, 1e6 eps = 2e-10.

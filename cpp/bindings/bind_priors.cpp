@@ -1,7 +1,9 @@
 // Priors: maps of white noise.
 #include "arrays.hpp"
+#include "m4dl/fem/grid.hpp"
 #include "m4dl/prior/any.hpp"
 #include "m4dl/prior/gaussian.hpp"
+#include "m4dl/prior/interpolated.hpp"
 #include "m4dl/prior/series.hpp"
 #include "m4dl/prior/sparse.hpp"
 #include "m4dl/prior/spectral.hpp"
@@ -113,6 +115,19 @@ void bind_priors(py::module_& m) {
         "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "white"_a, "d_row"_a, "d_column"_a,
         "d_value"_a, "mass"_a, "repeats"_a, "scale"_a, "mean"_a,
         "The lower triangle of A; white = 0 asks for the half power.");
+    m.def(
+        "interpolated_prior",
+        [](const AnyPrior& prior, const Grid& grid, const Array& points) {
+            std::vector<Entry> entries;
+            Index row = 0;
+            for (const Weights& weights : grid.interpolate(to_matrix(points))) {
+                for (const auto& [node, weight] : weights) entries.push_back({row, node, weight});
+                ++row;
+            }
+            return make<InterpolatedPrior>(prior,
+                                           SparseRows(row, grid.node_count(), std::move(entries)));
+        },
+        "prior"_a, "grid"_a, "points"_a);
     m.def(
         "spectral_prior",
         [](const std::vector<Index>& shape, const std::string& basis, const Array& spectrum,

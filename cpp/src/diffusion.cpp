@@ -111,8 +111,8 @@ void Diffusion::solve(Block& x, double tolerance, int max_iterations, Workspace&
     DiffusionCycle::Fields& top = w.cycle[0];
     for_inner_nodes(g, [&](Index at, Index inside) { w.residual.row(at) = x.row(inside); });
     auto apply = [&](const FloatBlock& z, const Lanes& beta, Block& p, Block& image) {
-        const Product product{g,        elements_,   w.k,           z.data(), beta.data(),
-                              p.data(), image.data(), w.sums.data()};
+        const Product product{g,           elements_, w.k,          z.data(),
+                              beta.data(), p.data(),  image.data(), w.sums.data()};
         sweep(g, 2, [&](const SlabRange& r) { multiply_slabs(product, r); });
         Lanes sum = Lanes::Zero();
         for (Index i = 1; i + 1 < g.slabs; ++i)
@@ -121,8 +121,7 @@ void Diffusion::solve(Block& x, double tolerance, int max_iterations, Workspace&
     };
     auto precondition = [&](const Block& r, bool first) -> const FloatBlock& {
         for_ranges(r.rows(), 1, [&](Index begin, Index end) {
-            top.rhs.middleRows(begin, end - begin) =
-                r.middleRows(begin, end - begin).cast<float>();
+            top.rhs.middleRows(begin, end - begin) = r.middleRows(begin, end - begin).cast<float>();
         });
         first ? cycle_.nested_iteration(w.cycle) : cycle_.v_cycle(w.cycle);
         return top.u;

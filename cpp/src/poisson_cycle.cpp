@@ -21,15 +21,15 @@ M4DL_INLINE void restrict_rhs(const Pass& pass, Index begin, Index end) {
 template <int W, int K>
 M4DL_INLINE void go_down(const Pass& pass, const SlabRange& r) {
     const Stages<W, K> x{pass, pass.level, r};
-    x.template go<4>(
-        [&](auto stage, Index slab) M4DL_INLINE_LAMBDA { x.template down<stage>(slab); });
+    x.template go<4>([&](auto stage, Index slab)
+                         M4DL_INLINE_LAMBDA { x.template down<stage>(slab); });
 }
 
 template <int W, int K>
 M4DL_INLINE void go_up(const Pass& pass, const SlabRange& r) {
     const Stages<W, K> x{pass, pass.level, r};
-    x.template go<3>(
-        [&](auto stage, Index slab) M4DL_INLINE_LAMBDA { x.template up<stage>(slab); });
+    x.template go<3>([&](auto stage, Index slab)
+                         M4DL_INLINE_LAMBDA { x.template up<stage>(slab); });
 }
 
 // From the coarser solution.

@@ -132,11 +132,11 @@ M4DL_INLINE void residual(const Refinement& x, const SlabRange& r) {
     for (Index slab = r.begin; slab < r.end; ++slab) Refiner<W, K>{x}.residual(slab);
 }
 
-#define M4DL_PASS(name)                                                         \
-    template <int W>                                                            \
-    M4DL_INLINE void name##_kernel(const Refinement& x, const SlabRange& r) {   \
-        x.pass.level.plane() ? name<W, 2>(x, r) : name<W, 4>(x, r);             \
-    }                                                                           \
+#define M4DL_PASS(name)                                                       \
+    template <int W>                                                          \
+    M4DL_INLINE void name##_kernel(const Refinement& x, const SlabRange& r) { \
+        x.pass.level.plane() ? name<W, 2>(x, r) : name<W, 4>(x, r);           \
+    }                                                                         \
     M4DL_DISPATCH(name##_kernel, name##_slabs, (const Refinement& x, const SlabRange& r), (x, r))
 
 M4DL_PASS(up_and_correct)
@@ -251,8 +251,7 @@ void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int
         if ((active == 0.0).all()) break;
         error.cycles = cycles;
         error.nested = round == 0;
-        if (!more)
-            sweep(g, 4, [&](const SlabRange& r) { residual_and_down_slabs(refinement, r); });
+        if (!more) sweep(g, 4, [&](const SlabRange& r) { residual_and_down_slabs(refinement, r); });
         cycle.bottom() > 0 ? v_cycle(cycle, 1) : cycle.solve_coarsest();
     }
     for_slabs(g, [&](Index begin, Index end) {

@@ -6,7 +6,14 @@ from .kernels import MALA, PCN, ULA, DiagonalMetric
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
 from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
 from .posterior import GaussianNoise, Posterior
-from .priors import GaussianPrior, MaternPrior, SeriesPrior, SparsePrior, rescale_for
+from .priors import (
+    GaussianPrior,
+    InterpolatedPrior,
+    MaternPrior,
+    SeriesPrior,
+    SparsePrior,
+    rescale_for,
+)
 from .sampling import sample
 
 __version__: str = build_info()["version"]
@@ -22,6 +29,7 @@ __all__ = [
     "GaussianNoise",
     "GaussianPrior",
     "Grid",
+    "InterpolatedPrior",
     "LinearModel",
     "MaternPrior",
     "Moments",

@@ -24,6 +24,7 @@ __all__: list[str] = [
     "dense_prior",
     "diagonal_prior",
     "initial_white_noise",
+    "interpolated_prior",
     "line_transform",
     "linear_dense",
     "linear_sparse",
@@ -273,6 +274,9 @@ def initial_white_noise(
     White noise (chains, white) that belongs to the seed and the chain alone.
     """
 
+def interpolated_prior(
+    prior: Prior, grid: Grid, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+) -> Prior: ...
 def line_transform(
     basis: str,
     to_values: bool,

@@ -2,9 +2,18 @@
 
 from .base import Prior
 from .gaussian import GaussianPrior
+from .interpolated import InterpolatedPrior
 from .matern import MaternPrior
 from .rescaling import rescale_for
 from .series import SeriesPrior
 from .sparse import SparsePrior
 
-__all__ = ["GaussianPrior", "MaternPrior", "Prior", "SeriesPrior", "SparsePrior", "rescale_for"]
+__all__ = [
+    "GaussianPrior",
+    "InterpolatedPrior",
+    "MaternPrior",
+    "Prior",
+    "SeriesPrior",
+    "SparsePrior",
+    "rescale_for",
+]

@@ -54,8 +54,7 @@ void parallel_for(Index count, int threads, Body&& body, Threads where = Threads
 // How many ranges for_ranges makes: small loops stay on one thread.
 inline Index ranges(Index count, Index work) {
     constexpr Index kWorthwhile = Index{1} << 14;  // rows of lanes: a megabyte
-    return count * work < kWorthwhile ? 1
-                                      : std::clamp<Index>(detail::threads_inside(), 1, count);
+    return count * work < kWorthwhile ? 1 : std::clamp<Index>(detail::threads_inside(), 1, count);
 }
 
 // body(begin, end) for ranges that cover 0..count-1, on the threads that parallel_for left to the

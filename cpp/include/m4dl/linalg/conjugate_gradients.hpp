@@ -111,8 +111,7 @@ void conjugate_gradients(Block& x, double tolerance, int max_iterations, Precond
         w.iterations += active;
         if (by == Preconditioned::kByCycle && end_lanes(iteration + 1, [&](Index lane) {
                 const double s = std::sqrt(size.step[lane]);
-                return s == 0.0 ||
-                       convergence[lane].reached(s, std::sqrt(xx[lane]), tolerance);
+                return s == 0.0 || convergence[lane].reached(s, std::sqrt(xx[lane]), tolerance);
             }))
             break;
     }

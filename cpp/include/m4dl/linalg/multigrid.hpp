@@ -9,10 +9,10 @@ namespace m4dl {
 template <class P>
 concept MultigridPasses = requires(const P& p, int k) {
     { p.bottom() } -> std::convertible_to<int>;
-    p.down(k);               // smooth from u = 0; the residual is the right-hand side of level k + 1
-    p.down_from_coarse(k);   // the same from u interpolated from level k + 1
-    p.up(k);                 // correct by level k + 1 and smooth
-    p.restrict_rhs(k);       // the right-hand side of level k + 1 from that of level k
+    p.down(k);              // smooth from u = 0; the residual is the right-hand side of level k + 1
+    p.down_from_coarse(k);  // the same from u interpolated from level k + 1
+    p.up(k);                // correct by level k + 1 and smooth
+    p.restrict_rhs(k);      // the right-hand side of level k + 1 from that of level k
     p.solve_coarsest();
 };
 

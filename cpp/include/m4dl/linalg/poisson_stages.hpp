@@ -71,9 +71,8 @@ struct Smoother {
                         };
                         if (s.even)
                             go([&](Index node) M4DL_INLINE_LAMBDA {
-                                return s.evenly_beside([&](Index o) M4DL_INLINE_LAMBDA {
-                                    return row(node + o);
-                                });
+                                return s.evenly_beside(
+                                    [&](Index o) M4DL_INLINE_LAMBDA { return row(node + o); });
                             });
                         else
                             go([&](Index node) M4DL_INLINE_LAMBDA {
@@ -134,26 +133,25 @@ M4DL_INLINE void restrict_residual(const Pass& pass, const float* change, Place&
         const double* above = g.above[K / 2].data();
         const auto regular = static_cast<float>(below[g.nodes / 2]);
         constexpr auto kValues = Restricted::kValues;
-        for_lines_around<kValues, K / 2 + 1>(g, slab, line, [&](Index i, Index l, float w)
-                                                                M4DL_INLINE_LAMBDA {
-            const Stencil<K, float> s(g, i, l);
-            const Index parity = (i + l + g.red) & 1;
-            Near& n = near[parity][count[parity]++];
-            auto at = [&](Index ii, Index ll) M4DL_INLINE_LAMBDA {
-                return change + g.line(place(ii), ll) * L;
-            };
-            n.row[0] = at(i, l);
-            n.row[1] = at(i - 1, l);
-            n.row[2] = at(i + 1, l);
-            if constexpr (K == 4) {
-                n.row[3] = at(i, l - 1);
-                n.row[4] = at(i, l + 1);
-            }
-            for (int q = 0; q < K; ++q) n.weight[q] = w * s.weight[q];
-            n.along = w * regular;
-            n.scale = w;
-            n.even = s.even;
-        });
+        for_lines_around<kValues, K / 2 + 1>(
+            g, slab, line, [&](Index i, Index l, float w) M4DL_INLINE_LAMBDA {
+                const Stencil<K, float> s(g, i, l);
+                const Index parity = (i + l + g.red) & 1;
+                Near& n = near[parity][count[parity]++];
+                auto at = [&](Index ii, Index ll)
+                              M4DL_INLINE_LAMBDA { return change + g.line(place(ii), ll) * L; };
+                n.row[0] = at(i, l);
+                n.row[1] = at(i - 1, l);
+                n.row[2] = at(i + 1, l);
+                if constexpr (K == 4) {
+                    n.row[3] = at(i, l - 1);
+                    n.row[4] = at(i, l + 1);
+                }
+                for (int q = 0; q < K; ++q) n.weight[q] = w * s.weight[q];
+                n.along = w * regular;
+                n.scale = w;
+                n.even = s.even;
+            });
         restrict_line<W, kValues>(
             g.coarsening[K / 2], coarse.nodes, g.nodes,
             pass.below->rhs.data() + coarse.line(slab, line) * L,
@@ -192,8 +190,8 @@ struct Stages {
 
     template <bool Assign = false>
     M4DL_INLINE void interpolate(Index slab) const {
-        interpolate_slab<W, K, Assign>(g, *pass.coarse, pass.below->u.data(),
-                                       pass.fields.u.data(), slab);
+        interpolate_slab<W, K, Assign>(g, *pass.coarse, pass.below->u.data(), pass.fields.u.data(),
+                                       slab);
     }
     M4DL_INLINE void relax_black_and_note(Index slab) const {
         smooth.relax_and_note(slab, 1, ring.place(slab));

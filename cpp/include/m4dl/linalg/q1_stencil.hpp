@@ -28,8 +28,9 @@ struct Elements {
             for (int a = 0, rest = entry; a < d; ++a, rest /= 3) {  // a = 0: the last axis
                 const Axis& x = axes[d - 1 - a];
                 const Index last = x.cells() - 1;
-                width[a] =
-                    x.width(rest % 3 == 0 ? 0 : rest % 3 == 2 ? last : std::min<Index>(1, last));
+                width[a] = x.width(rest % 3 == 0   ? 0
+                                   : rest % 3 == 2 ? last
+                                                   : std::min<Index>(1, last));
             }
             for (int q = 0; q < (1 << d); ++q) {
                 double value = 0.0;

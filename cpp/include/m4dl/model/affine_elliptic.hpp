@@ -58,8 +58,8 @@ private:
     const Block& linked(const Workspace& w) const {
         return link_.own_derivative() ? w.derivative : w.link;
     }
-    Vector coefficient(const Vector& theta) const;  // c
-    std::vector<Vector> solution_at_zero() const;  // u_r where theta = 0
+    Vector coefficient(const Vector& theta) const;                // c
+    std::vector<Vector> solution_at_zero() const;                 // u_r where theta = 0
     void fill_load(const Block& c, std::vector<Block>& b) const;  // b_r(c)
     Index right_hand_sides() const { return static_cast<Index>(load_.size()); }
 
