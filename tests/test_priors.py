@@ -27,7 +27,7 @@ def factor(prior: m4dl.Prior) -> Array:
 def test_mean_and_covariance(row: PriorRow) -> None:
     prior = row.build()
     expected = np.broadcast_to(row.mean() if callable(row.mean) else row.mean, prior.parameters)
-    # An interpolation sums four products of numbers below 2, each rounded; others give the mean as is.
+    # An interpolation sums four products of numbers below 2, each rounded; others have it as given.
     np.testing.assert_allclose(
         prior.mean, expected, rtol=0, atol=4e-15 if "inter" in row.name else 0
     )
