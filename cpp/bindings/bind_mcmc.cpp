@@ -84,6 +84,60 @@ Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& d
     return out;
 }
 
+// The potential linearised at fixed points (rows, W): any number of Gauss-Newton products there,
+// without solving the equation again.
+class Linearised {
+public:
+    Linearised(SharedPotential potential, const Array& xi, int threads)
+        : potential_(std::move(potential)), threads_(threads) {
+        const Potential& p = *potential_;
+        require(p.has_tangent(), "the model has no tangent");
+        rows_ = batch_rows("xi", xi, p.white());
+        blocks_.resize(static_cast<std::size_t>((rows_ + kLanes - 1) / kLanes));
+        phi_ = Array(rows_);
+        gradient_ = Array({rows_, p.white()});
+        double *to_phi = phi_.mutable_data(), *to_gradient = gradient_.mutable_data();
+        for_lanes(
+            rows_, threads_,
+            [&](Index first, Index count) {
+                Block x, gradient = Block::Zero(p.white(), kLanes);
+                load_lanes(xi, first, count, x);
+                auto& block = blocks_[static_cast<std::size_t>(first / kLanes)];
+                block = std::make_unique<Potential::Work>(p, Chains{first, count});
+                const Lanes phi = block->phi(x, gradient);
+                std::copy_n(phi.data(), count, to_phi + first);
+                store_lanes(gradient, first, count, to_gradient);
+            },
+            p.threads());
+    }
+
+    Array phi() const { return phi_; }
+    Array gradient() const { return gradient_; }
+    Array product(const Array& dxi) {
+        const Potential& p = *potential_;
+        require(batch_rows("dxi", dxi, p.white()) == rows_, "dxi must have ", rows_, " rows");
+        Array out({rows_, p.white()});
+        double* to = out.mutable_data();
+        for_lanes(
+            rows_, threads_,
+            [&](Index first, Index count) {
+                Block d, product = Block::Zero(p.white(), kLanes);
+                load_lanes(dxi, first, count, d);
+                blocks_[static_cast<std::size_t>(first / kLanes)]->gauss_newton(d, product);
+                store_lanes(product, first, count, to);
+            },
+            p.threads());
+        return out;
+    }
+
+private:
+    SharedPotential potential_;
+    int threads_;
+    Index rows_ = 0;
+    std::vector<std::unique_ptr<Potential::Work>> blocks_;
+    Array phi_, gradient_;
+};
+
 // A caller's output array: C-contiguous float64 of exactly this many numbers, or None.
 double* output(const char* name, const std::optional<py::array>& a, Index size) {
     if (!a) return nullptr;
@@ -121,6 +175,12 @@ void bind_mcmc(py::module_& m) {
         .def("phi", &potential_phi, "xi"_a, "threads"_a = 0)
         .def("gradient", &potential_gradient, "xi"_a, "threads"_a = 0)
         .def("gauss_newton", &potential_gauss_newton, "xi"_a, "dxi"_a, "threads"_a = 0);
+
+    py::class_<Linearised>(m, "Linearised")
+        .def(py::init<SharedPotential, const Array&, int>(), "potential"_a, "xi"_a, "threads"_a = 0)
+        .def_property_readonly("phi", &Linearised::phi)
+        .def_property_readonly("gradient", &Linearised::gradient)
+        .def("product", &Linearised::product, "dxi"_a);
 
     py::class_<AnyRun>(m, "Run")
         .def(

@@ -1,6 +1,7 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
 from ._core import build_info
+from ._map import MapEstimate, find_map
 from .draws import Draws, Moments
 from .kernels import MALA, PCN, ULA, DiagonalMetric
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
@@ -23,6 +24,7 @@ __all__ = [
     "GaussianPrior",
     "Grid",
     "LinearModel",
+    "MapEstimate",
     "MaternPrior",
     "Moments",
     "Posterior",
@@ -33,6 +35,7 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
+    "find_map",
     "rescale_for",
     "sample",
 ]

@@ -11,6 +11,7 @@ import typing
 
 __all__: list[str] = [
     "Grid",
+    "Linearised",
     "Model",
     "Potential",
     "Prior",
@@ -155,6 +156,21 @@ class Potential:
     def parameters(self) -> int: ...
     @property
     def white(self) -> int: ...
+
+class Linearised:
+    def __init__(
+        self,
+        potential: Potential,
+        xi: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        threads: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+    def product(
+        self, dxi: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def gradient(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def phi(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
 class Run:
     adapting: bool
