@@ -1,6 +1,7 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
 from ._core import build_info
+from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
 from .draws import Draws, Moments
 from .kernels import MALA, PCN, ULA, DiagonalMetric
@@ -23,6 +24,7 @@ __all__ = [
     "GaussianNoise",
     "GaussianPrior",
     "Grid",
+    "Laplace",
     "LinearModel",
     "MapEstimate",
     "MaternPrior",
@@ -36,6 +38,7 @@ __all__ = [
     "TriangleMesh",
     "build_info",
     "find_map",
+    "laplace",
     "rescale_for",
     "sample",
 ]
