@@ -286,7 +286,9 @@ def test_another_metric_is_refused_though_it_reads_the_same(tmp_path: Path) -> N
     one, other = (m4dl.DiagonalMetric([1.0, x, 3.0, 2.0, 2.0]) for x in (1.5, 2.5))
     assert repr(one) == repr(other)
     sample(store=tmp_path / "run.zarr", metric=one)
-    with pytest.raises(ValueError, match=r"run: metric \(1 of 5 .*: stored 1.5, now 2.5\)\."):
+    with pytest.raises(
+        ValueError, match=r"run: metric variance \(1 of 5 .*: stored 1.5, now 2.5\)\."
+    ):
         sample(store=tmp_path / "run.zarr", metric=other)
 
 

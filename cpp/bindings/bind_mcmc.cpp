@@ -1,5 +1,6 @@
 // Potentials, kernels and runs.
 #include "arrays.hpp"
+#include "m4dl/mcmc/infinity_mala.hpp"
 #include "m4dl/mcmc/mala.hpp"
 #include "m4dl/mcmc/pcn.hpp"
 #include "m4dl/mcmc/run.hpp"
@@ -11,20 +12,15 @@ namespace {
 using namespace pybind11::literals;
 using SharedPotential = std::shared_ptr<Potential>;
 
-Metric make_metric(const std::optional<Array>& variance, const Potential& potential) {
-    if (!variance) return {};
-    Metric metric(to_vector(*variance));
-    require(metric.variance.size() == potential.white(), "metric must have ", potential.white(),
-            " entries, got ", metric.variance.size());
-    return metric;
-}
+using SharedReference = std::shared_ptr<Reference>;
 
 template <class K>
-std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel, std::uint64_t seed,
+std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel,
+                                 const SharedReference& reference, std::uint64_t seed,
                                  const Array& start, int threads) {
     const Matrix x = to_matrix(start);
     const py::gil_scoped_release release;
-    return std::make_unique<Run<K>>(potential, std::move(kernel), seed, x, threads);
+    return std::make_unique<Run<K>>(potential, std::move(kernel), reference, seed, x, threads);
 }
 
 Array potential_phi(const Potential& p, const Array& xi, int threads) {
@@ -182,6 +178,21 @@ void bind_mcmc(py::module_& m) {
         .def_property_readonly("gradient", &Linearised::gradient)
         .def("product", &Linearised::product, "dxi"_a);
 
+    py::class_<Reference, SharedReference>(m, "Reference")
+        .def_property_readonly("white", &Reference::white);
+    m.def(
+        "diagonal_reference",
+        [](const Array& variance) { return std::make_shared<Reference>(to_vector(variance)); },
+        "variance"_a, "xi = variance^{1/2} z.");
+    m.def(
+        "low_rank_reference",
+        [](const Array& centre, const Array& basis, const Array& variance) {
+            return std::make_shared<Reference>(to_vector(centre), to_matrix(basis),
+                                               to_vector(variance));
+        },
+        "centre"_a, "basis"_a, "variance"_a,
+        "xi = centre + (I + V (variance^{1/2} - 1) V') z, V = basis with orthonormal columns.");
+
     py::class_<AnyRun>(m, "Run")
         .def(
             "advance",
@@ -228,28 +239,27 @@ void bind_mcmc(py::module_& m) {
 
     m.def(
         "run_pcn",
-        [](const SharedPotential& p, double beta, double target, const std::optional<Array>& metric,
-           std::uint64_t seed, const Array& start, int threads) {
-            return make_run(p, Pcn{beta, make_metric(metric, *p), target}, seed, start, threads);
-        },
-        "potential"_a, "beta"_a, "target"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a,
-        "target = 0: no adaptation.");
+        [](const SharedPotential& p, double beta, double target, const SharedReference& metric,
+           std::uint64_t seed, const Array& start,
+           int threads) { return make_run(p, Pcn{beta, target}, metric, seed, start, threads); },
+        "potential"_a, "beta"_a, "target"_a, "metric"_a.none(true), "seed"_a, "start"_a,
+        "threads"_a, "target = 0: no adaptation.");
     m.def(
         "run_mala",
-        [](const SharedPotential& p, double step_size, double target,
-           const std::optional<Array>& metric, std::uint64_t seed, const Array& start,
-           int threads) {
-            return make_run(p, Mala{step_size, make_metric(metric, *p), target}, seed, start,
-                            threads);
+        [](const SharedPotential& p, double step_size, double target, bool implicit,
+           const SharedReference& metric, std::uint64_t seed, const Array& start, int threads) {
+            if (implicit)
+                return make_run(p, InfinityMala{step_size, target}, metric, seed, start, threads);
+            return make_run(p, Mala{step_size, target}, metric, seed, start, threads);
         },
-        "potential"_a, "step_size"_a, "target"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
+        "potential"_a, "step_size"_a, "target"_a, "implicit"_a, "metric"_a.none(true), "seed"_a,
+        "start"_a, "threads"_a);
     m.def(
         "run_ula",
-        [](const SharedPotential& p, double step_size, const std::optional<Array>& metric,
-           std::uint64_t seed, const Array& start, int threads) {
-            return make_run(p, Ula{step_size, make_metric(metric, *p)}, seed, start, threads);
-        },
-        "potential"_a, "step_size"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
+        [](const SharedPotential& p, double step_size, const SharedReference& metric,
+           std::uint64_t seed, const Array& start,
+           int threads) { return make_run(p, Ula{step_size}, metric, seed, start, threads); },
+        "potential"_a, "step_size"_a, "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
     m.def(
         "initial_white_noise",
         [](std::uint64_t seed, Index chains, Index white) {

@@ -4,8 +4,9 @@ from ._core import build_info
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
 from .draws import Draws, Moments
-from .kernels import MALA, PCN, ULA, DiagonalMetric
+from .kernels import MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
+from .metrics import DiagonalMetric, LowRankMetric
 from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
 from .posterior import GaussianNoise, Posterior
 from .priors import GaussianPrior, MaternPrior, SeriesPrior, SparsePrior, rescale_for
@@ -26,6 +27,7 @@ __all__ = [
     "Grid",
     "Laplace",
     "LinearModel",
+    "LowRankMetric",
     "MapEstimate",
     "MaternPrior",
     "Moments",

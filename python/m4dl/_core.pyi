@@ -15,6 +15,7 @@ __all__: list[str] = [
     "Model",
     "Potential",
     "Prior",
+    "Reference",
     "Run",
     "TetrahedronMesh",
     "TriangleMesh",
@@ -24,10 +25,12 @@ __all__: list[str] = [
     "darcy_simplices",
     "dense_prior",
     "diagonal_prior",
+    "diagonal_reference",
     "initial_white_noise",
     "line_transform",
     "linear_dense",
     "linear_sparse",
+    "low_rank_reference",
     "normals",
     "philox4x32",
     "prior_white_noise",
@@ -172,6 +175,10 @@ class Linearised:
     @property
     def phi(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
+class Reference:
+    @property
+    def white(self) -> int: ...
+
 class Run:
     adapting: bool
     def advance(
@@ -278,6 +285,13 @@ def diagonal_prior(
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     std: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior: ...
+def diagonal_reference(
+    variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Reference:
+    """
+    xi = variance^{1/2} z.
+    """
+
 def initial_white_noise(
     seed: typing.SupportsInt | typing.SupportsIndex,
     chains: typing.SupportsInt | typing.SupportsIndex,
@@ -304,6 +318,15 @@ def linear_sparse(
     column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Model: ...
+def low_rank_reference(
+    centre: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    basis: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Reference:
+    """
+    xi = centre + (I + V (variance^{1/2} - 1) V') z, V = basis with orthonormal columns.
+    """
+
 def normals(
     seed: typing.SupportsInt | typing.SupportsIndex,
     first_chain: typing.SupportsInt | typing.SupportsIndex,
@@ -342,7 +365,8 @@ def run_mala(
     potential: Potential,
     step_size: typing.SupportsFloat | typing.SupportsIndex,
     target: typing.SupportsFloat | typing.SupportsIndex,
-    metric: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+    implicit: bool,
+    metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,
@@ -351,7 +375,7 @@ def run_pcn(
     potential: Potential,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     target: typing.SupportsFloat | typing.SupportsIndex,
-    metric: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+    metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,
@@ -363,7 +387,7 @@ def run_pcn(
 def run_ula(
     potential: Potential,
     step_size: typing.SupportsFloat | typing.SupportsIndex,
-    metric: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+    metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,

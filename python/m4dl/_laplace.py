@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _validate
 from ._map import MapEstimate, find_map, need_tangent
 from ._validate import Array
+from .metrics import LowRankMetric
 from .posterior import Posterior, check_posterior
 
 FIRST = 32
@@ -61,6 +62,11 @@ class Laplace:
     @cached_property
     def mean(self) -> Array:
         return self.posterior.prior.push(self.xi, self.threads)
+
+    @cached_property
+    def metric(self) -> LowRankMetric:
+        """The metric of this Gaussian, for kernels."""
+        return LowRankMetric(self.xi, self.eigenvectors, 1.0 / (1.0 + self.eigenvalues))
 
     @property
     def log_determinant(self) -> float:

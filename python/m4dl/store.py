@@ -64,7 +64,8 @@ class Problem:
         theta = np.asarray(posterior.prior.push(points))
         exact = {"data": posterior.data, "noise": posterior.noise.expand(posterior.data.size)}
         if (metric := getattr(kernel, "metric", None)) is not None:
-            exact["metric"] = metric.variance  # the kernel's repr shows no more than its range
+            # the kernel's repr shows no more than their range
+            exact |= {f"metric {name}": values for name, values in metric.arrays().items()}
         close = {
             "prior": theta,
             "start": start,

@@ -1,20 +1,18 @@
-// Preconditioned Crank-Nicolson (Cotter, Roberts, Stuart, White, Statist. Sci. 2013; generalised to
-// a reference N(0, C) by Rudolf and Sprungk, Found. Comput. Math. 2018):
+// Preconditioned Crank-Nicolson (Cotter, Roberts, Stuart, White, Statist. Sci. 2013):
 //
-//     xi' = sqrt(1 - beta^2) xi + beta C^{1/2} w,
+//     xi' = sqrt(1 - beta^2) xi + beta w,
 //
-// reversible for N(0, C). With C = I the ratio is the likelihood's alone; in white space the prior
-// mean cannot enter, so the proposal cannot be wrongly centred.
+// reversible for N(0, I), so that the ratio is the potential's alone. In white space the prior mean
+// cannot enter, so the proposal cannot be wrongly centred; on the white noise of a reference N(m, C)
+// it is the generalised pCN, centred at m.
 #pragma once
 
 #include "m4dl/mcmc/concept.hpp"
-#include "m4dl/mcmc/metric.hpp"
 
 namespace m4dl {
 
 struct Pcn {
     double beta;
-    Metric metric;
     double target = 0.0;
 
     static constexpr bool kGradient = false;
@@ -30,11 +28,10 @@ struct Pcn {
             random.normals(Stream::kProposal, step, s.piece, first);
             const Index end = std::min(s.xi.rows(), first + s.piece.rows());
             for (Index k = first; k < end; ++k)
-                s.proposal.row(k) = keep * s.xi.row(k) +
-                                    (beta_now * metric.square_root(k)) * s.piece.row(k - first);
+                s.proposal.row(k) = keep * s.xi.row(k) + beta_now * s.piece.row(k - first);
         }
         const Lanes phi = potential.phi(s.proposal);
-        const Lanes log_ratio = s.phi - phi + (metric.excess(s.xi) - metric.excess(s.proposal));
+        const Lanes log_ratio = s.phi - phi;
         return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), false);
     }
 };

@@ -45,16 +45,21 @@ public:
 template <Kernel K>
 class Run final : public AnyRun {
 public:
-    // `start`: (chains, white). Throws when the potential is not finite there.
-    Run(std::shared_ptr<const Potential> potential, K kernel, std::uint64_t seed,
-        const Matrix& start, int threads)
+    // `start`: (chains, white), in the prior's white noise. The kernel sees that of `reference`, if
+    // there is one. Throws when the potential is not finite at the start.
+    Run(std::shared_ptr<const Potential> potential, K kernel,
+        std::shared_ptr<const Reference> reference, std::uint64_t seed, const Matrix& start,
+        int threads)
         : potential_(std::move(potential)),
+          reference_(std::move(reference)),
           kernel_(std::move(kernel)),
           chains_(start.rows()),
           threads_(threads) {
         require(chains_ > 0, "chains must be at least 1");
         require(start.cols() == white(), "start must have ", white(), " columns, got ",
                 start.cols());
+        require(!reference_ || reference_->white() == white(), "metric must be for ", white(),
+                " white noises, got ", reference_ ? reference_->white() : 0);
         require(!K::kGradient || potential_->has_gradient(),
                 "this kernel needs a gradient, and the model has none");
         const Index count = (chains_ + kLanes - 1) / kLanes;
@@ -155,7 +160,8 @@ private:
 
         Chunk(const Run& run, std::uint64_t seed, Index first_chain, const Matrix& start)
             : first(first_chain),
-              potential(*run.potential_, Chains{first, std::min(kLanes, run.chains_ - first)}),
+              potential(*run.potential_, Chains{first, std::min(kLanes, run.chains_ - first)},
+                        run.reference_.get()),
               random(seed, first),
               chain(run.white(), K::kGradient),
               adapt(run.kernel_.first_step_size(), run.kernel_.largest_step_size(),
@@ -163,6 +169,7 @@ private:
               step_size(Lanes::Constant(run.kernel_.first_step_size())) {
             for (Index lane = 0; lane < kLanes; ++lane)  // idle lanes repeat the last chain
                 chain.xi.col(lane) = start.row(std::min(first + lane, run.chains_ - 1)).transpose();
+            potential.to_reference(chain.xi);
         }
 
         void evaluate() {
@@ -185,9 +192,11 @@ private:
                 if (run.adapting_) adapt.update(result.probability);
                 if ((k + 1) % thin != 0) continue;
                 const Index draw = (k + 1) / thin - 1;
-                if (log_likelihood)
+                if (log_likelihood) {
+                    const Lanes misfit = potential.misfit(chain.xi, chain.phi);
                     for (Index l = 0; l < active; ++l)
-                        log_likelihood[(first + l) * draws + draw] = -chain.phi[l];
+                        log_likelihood[(first + l) * draws + draw] = -misfit[l];
+                }
                 if (theta) {
                     const Block& field = potential.theta(chain.xi);
                     for (Index l = 0; l < active; ++l)
@@ -229,6 +238,7 @@ private:
     }
 
     std::shared_ptr<const Potential> potential_;
+    std::shared_ptr<const Reference> reference_;
     K kernel_;
     Index chains_;
     int threads_;
