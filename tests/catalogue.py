@@ -157,5 +157,13 @@ def kernel_rows(name: str, build: Any, **options: Any) -> list[KernelRow]:
 KERNELS = [
     *kernel_rows("pcn", m4dl.PCN, gradient=False, target=0.25, options={"beta": 0.4}),
     *kernel_rows("mala", m4dl.MALA, gradient=True, target=0.57, options={"step_size": 0.1}),
+    *kernel_rows(
+        "hmc",
+        m4dl.HMC,
+        gradient=True,
+        target=0.65,
+        across=True,
+        options={"step_size": 0.3, "trajectory": 0.9},
+    ),
     *kernel_rows("ula", m4dl.ULA, gradient=True, exact=False, options={"step_size": 0.1}),
 ]

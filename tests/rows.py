@@ -70,6 +70,7 @@ class KernelRow:
     gradient: bool
     exact: bool = True
     target: float | None = None  # acceptance to which warmup adapts
+    across: bool = False  # adapts to all chains together
     metric: str | None = None  # "diagonal" or "low rank"
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -62,7 +62,19 @@ def test_priors(row: PriorRow) -> None:
 @pytest.mark.parametrize("row", KERNELS, ids=str)
 def test_kernels(row: KernelRow) -> None:
     posterior = posterior_of(MODELS[0])
-    check_chains(posterior, row.kernel(posterior.white))
+    fixed = {"adapt": False} if row.across else {}  # adapts to its neighbours otherwise
+    check_chains(posterior, row.kernel(posterior.white, **fixed))
+
+
+@pytest.mark.parametrize("row", [row for row in KERNELS if row.across], ids=str)
+def test_adaptation_across_chains_does_not_depend_on_threads(row: KernelRow) -> None:
+    posterior = posterior_of(MODELS[0])
+    one, two = (sample(posterior, row.kernel(posterior.white), 11, t) for t in (1, 2))
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    # idle lanes take no part: eight chains are not nine
+    eight, nine = (sample(posterior, row.kernel(posterior.white), n, 1) for n in (8, 9))
+    assert eight.step_size[0] != nine.step_size[0]
 
 
 @pytest.mark.parametrize("row", MODELS, ids=str)

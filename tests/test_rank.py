@@ -95,6 +95,8 @@ def test_ranks_are_uniform(
 ) -> None:
     model, prior = problem()
     options = {"beta": 0.5} if not row.gradient else {"step_size": 0.05}
+    if row.across:  # trajectories of one to four steps
+        options = {"step_size": 0.35, "trajectory": 0.9}
     kernel = row.kernel(prior.white, adapt=False, **options)
     rng = np.random.default_rng(seed(70))
     theta = np.stack([states(model, prior, noise, kernel, rng) for _ in range(replicates)])

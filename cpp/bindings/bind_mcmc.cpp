@@ -1,5 +1,6 @@
 // Potentials, kernels and runs.
 #include "arrays.hpp"
+#include "m4dl/mcmc/hmc.hpp"
 #include "m4dl/mcmc/infinity_mala.hpp"
 #include "m4dl/mcmc/mala.hpp"
 #include "m4dl/mcmc/pcn.hpp"
@@ -222,6 +223,8 @@ void bind_mcmc(py::module_& m) {
                                    return out;
                                })
         .def_property_readonly("step_size", [](const AnyRun& r) { return to_array(r.step_size()); })
+        .def_property_readonly("trajectory", &AnyRun::trajectory)
+        .def_property_readonly("evaluations", &AnyRun::evaluations)
         .def("state",
              [](const AnyRun& r) {
                  std::map<std::string, Array> out;
@@ -260,6 +263,15 @@ void bind_mcmc(py::module_& m) {
            std::uint64_t seed, const Array& start,
            int threads) { return make_run(p, Ula{step_size}, metric, seed, start, threads); },
         "potential"_a, "step_size"_a, "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
+    m.def(
+        "run_hmc",
+        [](const SharedPotential& p, double step_size, double trajectory, Index most, double target,
+           const SharedReference& metric, std::uint64_t seed, const Array& start, int threads) {
+            return make_run(p, Hmc{step_size, trajectory, most, target}, metric, seed, start,
+                            threads);
+        },
+        "potential"_a, "step_size"_a, "trajectory"_a, "most"_a, "target"_a, "metric"_a.none(true),
+        "seed"_a, "start"_a, "threads"_a);
     m.def(
         "initial_white_noise",
         [](std::uint64_t seed, Index chains, Index white) {

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "check.hpp"
+#include "m4dl/mcmc/hmc.hpp"
 #include "m4dl/mcmc/infinity_mala.hpp"
 #include "m4dl/mcmc/mala.hpp"
 #include "m4dl/mcmc/pcn.hpp"
@@ -75,6 +76,8 @@ void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
     std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);
     run.set_adapting(true);
     run.advance(3, 1, theta.data(), log_likelihood.data());
+    // what adapts across chains meets after each step, in one `advance` of its own for the blocks
+    if (kAcrossChains<K>) run.set_adapting(false);
 
     // `advance` itself makes one vector for the exceptions of its blocks; a step makes none, so
     // 3 and 30 iterations allocate the same.
@@ -126,5 +129,6 @@ int main() {
     check_all(Mala{1e-4, 0.57});
     check_all(InfinityMala{1e-4, 0.57});
     check_all(Ula{1e-4});
+    check_all(Hmc{1e-2, 0.03, 8, 0.8});
     return 0;
 }

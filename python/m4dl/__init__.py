@@ -4,7 +4,7 @@ from ._core import build_info
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
 from .draws import Draws, Moments
-from .kernels import MALA, PCN, ULA
+from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
 from .metrics import DiagonalMetric, LowRankMetric
 from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
@@ -15,6 +15,7 @@ from .sampling import sample
 __version__: str = build_info()["version"]
 
 __all__ = [
+    "HMC",
     "MALA",
     "PCN",
     "ULA",

@@ -35,6 +35,7 @@ __all__: list[str] = [
     "philox4x32",
     "prior_white_noise",
     "python_model",
+    "run_hmc",
     "run_mala",
     "run_pcn",
     "run_ula",
@@ -200,6 +201,8 @@ class Run:
     @property
     def chains(self) -> int: ...
     @property
+    def evaluations(self) -> int: ...
+    @property
     def failures(self) -> numpy.typing.NDArray[numpy.int64]: ...
     @property
     def iteration(self) -> int: ...
@@ -209,6 +212,8 @@ class Run:
     def solver(self) -> str: ...
     @property
     def step_size(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def trajectory(self) -> float: ...
     @property
     def white(self) -> int: ...
 
@@ -361,6 +366,17 @@ def python_model(
     outputs: typing.SupportsInt | typing.SupportsIndex,
     batched: bool,
 ) -> Model: ...
+def run_hmc(
+    potential: Potential,
+    step_size: typing.SupportsFloat | typing.SupportsIndex,
+    trajectory: typing.SupportsFloat | typing.SupportsIndex,
+    most: typing.SupportsInt | typing.SupportsIndex,
+    target: typing.SupportsFloat | typing.SupportsIndex,
+    metric: Reference,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> Run: ...
 def run_mala(
     potential: Potential,
     step_size: typing.SupportsFloat | typing.SupportsIndex,
