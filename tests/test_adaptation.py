@@ -43,7 +43,14 @@ def test_adaptation_reaches_its_target(row: KernelRow, first: float, seed: Seed)
     kernel = row.kernel(12, **options)
     assert kernel.target == row.target
     draws = m4dl.sample(
-        posterior, kernel, draws=1000, warmup=2000, chains=32, seed=seed(81), progress=False
+        posterior,
+        kernel,
+        draws=1000,
+        warmup=2000,
+        chains=32,
+        seed=seed(81),
+        start="prior",
+        progress=False,
     )
     # Dual averaging (gamma = 0.05): at iteration t the step's logarithm moves by a = 1/(gamma
     # sqrt t) = 0.45 times the error of one acceptance (deviation below 0.5). With slope s = 0.3 of
@@ -55,7 +62,14 @@ def test_adaptation_reaches_its_target(row: KernelRow, first: float, seed: Seed)
     assert len(set(draws.step_size)) == 32
     other = row.kernel(12, target=0.4, **options)
     draws = m4dl.sample(
-        posterior, other, draws=1000, warmup=2000, chains=32, seed=seed(81), progress=False
+        posterior,
+        other,
+        draws=1000,
+        warmup=2000,
+        chains=32,
+        seed=seed(81),
+        start="prior",
+        progress=False,
     )
     assert abs(draws.acceptance.mean() - 0.4) < 0.03 + 0.02
 
@@ -63,7 +77,14 @@ def test_adaptation_reaches_its_target(row: KernelRow, first: float, seed: Seed)
 def test_beta_never_exceeds_one() -> None:
     """Without data every step is accepted: beta rises as far as it may, and no further."""
     draws = m4dl.sample(
-        flat_posterior(), m4dl.PCN(beta=0.1), draws=5, warmup=300, chains=3, seed=1, progress=False
+        flat_posterior(),
+        m4dl.PCN(beta=0.1),
+        draws=5,
+        warmup=300,
+        chains=3,
+        seed=1,
+        start="prior",
+        progress=False,
     )
     assert (draws.step_size > 0.9).all()
     assert (draws.step_size <= 1.0).all()
@@ -93,6 +114,7 @@ def test_adaptation_ends_with_warmup(row: KernelRow) -> None:
             warmup=warmup,
             chains=3,
             seed=4,
+            start="prior",
             progress=False,
         )
         np.testing.assert_allclose(draws.step_size, first, rtol=1e-15)

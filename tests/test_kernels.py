@@ -145,6 +145,7 @@ def test_pcn_without_data_is_the_prior(seed: Seed) -> None:
         draws=1000,
         chains=96,
         seed=base,
+        start="prior",
         progress=False,
     )
     assert (draws.acceptance == 1.0).all()
@@ -170,7 +171,13 @@ def test_beta_one_draws_from_the_prior() -> None:
     """Each draw is a push of fresh white noise."""
     posterior = flat_posterior()
     draws = m4dl.sample(
-        posterior, m4dl.PCN(beta=1.0, adapt=False), draws=20, chains=3, seed=5, progress=False
+        posterior,
+        m4dl.PCN(beta=1.0, adapt=False),
+        draws=20,
+        chains=3,
+        seed=5,
+        start="prior",
+        progress=False,
     )
     fresh = np.array([[philox.normals(5, c, k, 3) for k in range(20)] for c in range(3)])
     np.testing.assert_allclose(draws.theta, posterior.prior.push(fresh), rtol=0, atol=1e-12)

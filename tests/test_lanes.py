@@ -30,6 +30,7 @@ def sample(posterior: m4dl.Posterior, kernel: Any, chains: int, threads: int) ->
         warmup=40,  # after 20 the step size of some chains is still so large that they stay
         chains=chains,
         seed=7,
+        start="prior",
         threads=threads,
         progress=False,
     )

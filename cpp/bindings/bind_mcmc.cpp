@@ -180,7 +180,23 @@ void bind_mcmc(py::module_& m) {
         .def("product", &Linearised::product, "dxi"_a);
 
     py::class_<Reference, SharedReference>(m, "Reference")
-        .def_property_readonly("white", &Reference::white);
+        .def_property_readonly("white", &Reference::white)
+        .def(
+            "push",
+            [](const Reference& r, const Array& z) {
+                const Index rows = batch_rows("z", z, r.white());
+                Array out({rows, r.white()});
+                double* to = out.mutable_data();
+                for_lanes(rows, 1, [&](Index first, Index count) {
+                    auto work = r.workspace();
+                    Block in, xi = Block::Zero(r.white(), kLanes);
+                    load_lanes(z, first, count, in);
+                    r.push(in, xi, work);
+                    store_lanes(xi, first, count, to);
+                });
+                return out;
+            },
+            "z"_a, "xi = m + C^{1/2} z, (rows, W).");
     m.def(
         "diagonal_reference",
         [](const Array& variance) { return std::make_shared<Reference>(to_vector(variance)); },

@@ -177,6 +177,12 @@ class Linearised:
     def phi(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
 class Reference:
+    def push(
+        self, z: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        xi = m + C^{1/2} z, (rows, W).
+        """
     @property
     def white(self) -> int: ...
 

@@ -63,6 +63,11 @@ class Record:
         self.failures = _validate.array("failures", self.failures, (chains,)).astype(np.int64)
         self.seconds = _validate.number("seconds", self.seconds)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went wrong before the first step, such as a search for the MAP that gave up."""
+        return tuple(self.provenance.get("notes", ()))
+
     def __repr__(self) -> str:
         state = "" if self.complete else ", INCOMPLETE"
         return (
@@ -87,6 +92,7 @@ class Record:
             "acceptance": self.acceptance.tolist(),
             "step_size": self.step_size.tolist(),
             "failures": self.failures.tolist(),
+            "notes": list(self.notes),
             "solver": self.provenance.get("solver", ""),
         }
 

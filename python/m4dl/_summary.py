@@ -185,6 +185,7 @@ def _remarks(run: dict[str, Any], theta: Mapping[str, Array]) -> list[str]:
         out.append("Incomplete: the run was stopped early; these are the draws it had finished.")
     if run["chains"] == 1:
         out.append("One chain cannot tell of another mode that it never visited: run 4 or more.")
+    out += [f"Before the first step: {note}." for note in run["notes"]]
     acceptance = np.asarray(run["acceptance"])
     if (acceptance < _STUCK).any():
         chain = int(acceptance.argmin())

@@ -28,7 +28,7 @@ from .kernels import Kernel
 from .moments import Chunks, Functional, chunk_length
 from .posterior import Posterior
 
-FORMAT = 1
+FORMAT = 2
 Sections = dict[str, dict[str, Any]]
 
 
@@ -297,6 +297,15 @@ class StoreRecorder:
         """Return the draws, with ``theta`` left on disk."""
         log_likelihood = np.asarray(self._store.log_likelihood[:])
         return Draws(self._store.theta, log_likelihood, **metadata)
+
+
+def stored_problem(path: str | os.PathLike[str]) -> Problem | None:
+    """Return what the store at ``path`` samples; None if there is no store, or none that reads."""
+    file = Path(path) / "checkpoint" / "problem.npz"
+    try:
+        return Problem.from_sections(_load(file)) if file.exists() else None
+    except (ValueError, KeyError, OSError):
+        return None  # Store says what is wrong with it
 
 
 def _zarr() -> Any:
