@@ -18,7 +18,7 @@ BUILT = {
 PUBLIC = {getattr(m4dl, name) for name in m4dl.__all__}
 CLASSES = [c for c in PUBLIC if isinstance(c, type)]
 # Results, which nobody builds by hand, and a function without arguments.
-RESULTS = {m4dl.Draws, m4dl.Laplace, m4dl.MapEstimate, m4dl.Moments}
+RESULTS = {m4dl.Comparison, m4dl.Draws, m4dl.Laplace, m4dl.MapEstimate, m4dl.Moments}
 CALLED = sorted(PUBLIC - RESULTS - {m4dl.build_info}, key=lambda c: c.__name__)
 
 

@@ -241,6 +241,7 @@ void bind_mcmc(py::module_& m) {
         .def_property_readonly("step_size", [](const AnyRun& r) { return to_array(r.step_size()); })
         .def_property_readonly("trajectory", &AnyRun::trajectory)
         .def_property_readonly("evaluations", &AnyRun::evaluations)
+        .def_property_readonly("solves", &AnyRun::solves)
         .def("state",
              [](const AnyRun& r) {
                  std::map<std::string, Array> out;

@@ -1,5 +1,6 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
+from ._compare import Comparison, compare_kernels
 from ._core import build_info
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
@@ -20,6 +21,7 @@ __all__ = [
     "PCN",
     "ULA",
     "AffineElliptic",
+    "Comparison",
     "Darcy",
     "DiagonalMetric",
     "Draws",
@@ -40,6 +42,7 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
+    "compare_kernels",
     "find_map",
     "laplace",
     "rescale_for",

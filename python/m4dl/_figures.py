@@ -10,7 +10,9 @@ from . import _canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+    from ._compare import Comparison
     from ._laplace import Laplace
 
 
@@ -40,3 +42,26 @@ def spectrum(laplace: Laplace, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("eigenvalue")
     ax.legend(frameon=False)
     return ax
+
+
+def efficiency(comparison: Comparison) -> Figure:
+    """Draw effective draws per 1,000 linear solves and per second, one bar for each kernel.
+
+    Both axes are logarithmic: kernels differ by orders of magnitude.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`m4dl.compare_kernels`.
+    """
+    rows = comparison.rows
+    figure = _canvas.new_figure(8.0, 1.2 + 0.35 * len(rows))
+    axes = figure.subplots(1, 2, sharey=True)
+    labels = {"per_1000_solves": "per 1,000 solves", "per_second": "per second"}
+    place = np.arange(len(rows))[::-1]
+    for ax, (key, label) in zip(axes, labels.items(), strict=True):
+        ax.barh(place, [row[key] for row in rows.values()], height=0.6)
+        ax.set_xscale("log")
+        ax.set_xlabel(f"effective draws of the worst quantity {label}")
+    axes[0].set_yticks(place, list(rows))
+    return figure

@@ -35,6 +35,10 @@ class Record:
         Versions, build and machine that made the draws.
     seconds : float
         Wall time of sampling, without warmup.
+    solves : int, optional
+        Linear solves of a chain in that time: one for a potential, two with its gradient.
+    trajectory : float, optional
+        Length of HMC's trajectories after warmup; 0 for other kernels.
     domain, at : optional
         Grid or mesh that the parameters live on, and where on it: ``"nodes"``, ``"interior"`` or
         ``"cells"``.
@@ -50,6 +54,8 @@ class Record:
     complete: bool
     provenance: Mapping[str, Any]
     seconds: float
+    solves: int | None = None
+    trajectory: float | None = None
     domain: Any = None
     at: str | None = None
     chains: int = field(init=False)
@@ -88,6 +94,8 @@ class Record:
             "thin": self.thin,
             "complete": self.complete,
             "seconds": self.seconds,
+            "solves": self.solves,
+            "trajectory": self.trajectory,
             "draws_per_second": total / self.seconds if self.seconds > 0 else None,
             "acceptance": self.acceptance.tolist(),
             "step_size": self.step_size.tolist(),

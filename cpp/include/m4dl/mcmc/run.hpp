@@ -41,6 +41,7 @@ public:
     virtual Vector step_size() const = 0;   // (chains)
     virtual double trajectory() const = 0;  // of kernels that have a length; 0 without one
     virtual Index evaluations() const = 0;  // of the potential, in each chain
+    virtual Index solves() const = 0;       // one for each, and one more for a gradient
     virtual RunState state() const = 0;
     virtual void restore(const RunState& state) = 0;
 };
@@ -125,6 +126,7 @@ public:
 
     double trajectory() const override { return blocks_[0]->chain.trajectory; }
     Index evaluations() const override { return blocks_[0]->evaluations; }
+    Index solves() const override { return (K::kGradient ? 2 : 1) * evaluations(); }
 
     RunState state() const override {
         RunState out;
