@@ -4,6 +4,7 @@ from ._compare import Comparison, compare_kernels
 from ._core import build_info
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
+from ._refine import refined_metric
 from .draws import Draws, Moments
 from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
@@ -45,6 +46,7 @@ __all__ = [
     "compare_kernels",
     "find_map",
     "laplace",
+    "refined_metric",
     "rescale_for",
     "sample",
 ]
