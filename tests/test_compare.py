@@ -51,6 +51,7 @@ def test_solves_are_counted(kernel: Any, solves: int) -> None:
     assert summary.efficiency["per_solve"] == pytest.approx(worst / (8 * 600 * solves))
     assert summary.efficiency["per_second"] == pytest.approx(worst / draws.seconds)
     assert "worst ESS" in str(summary)
+    assert ("trajectory     1e+09" in str(summary)) == isinstance(kernel, m4dl.HMC)
     assert draws.trajectory == (1e9 if isinstance(kernel, m4dl.HMC) else 0.0)
     moments = m4dl.sample(posterior, kernel, thin=2, keep="moments", **(OPTIONS | fixed))
     assert moments.solves == draws.solves

@@ -250,9 +250,9 @@ class _Sketch:
         """Take as many directions as are missing."""
         omega = np.asarray(_core.prior_white_noise(self.seed, size, self.white))[self.size :]
         image = self.apply(omega)
-        self.omega, self.image = np.vstack([self.omega, omega]), np.vstack([self.image, image])
         self.size = size
         if self.passes == 1:
+            self.omega, self.image = np.vstack([self.omega, omega]), np.vstack([self.image, image])
             return
         for _ in range(2):  # Gram-Schmidt twice is enough
             image = image - (image @ self.basis.T) @ self.basis

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from . import _core, _validate
 from ._laplace import laplace
-from ._map import need_tangent
+from ._map import find_map, need_tangent
 from ._validate import Array
 from .metrics import LowRankMetric
 from .posterior import Posterior
@@ -20,6 +20,8 @@ from .store import stored_problem
 
 METRIC_THRESHOLD = 0.1
 """Directions in which the data change a variance by less are left to the prior by the metric."""
+MAP_TOLERANCE = 0.01
+"""Posterior standard deviations: closer to the mode a start and a centre need not be."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,13 @@ def prepare(
     if start == "prior":
         return Start(start, noise, kernel)
     need_tangent("start='laplace'", posterior)
-    if (found := _continued(store, kernel, chains, white)) is not None:
-        return found
+    if (continued := _continued(store, kernel, chains, white)) is not None:
+        return continued
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit = laplace(posterior, threshold=METRIC_THRESHOLD, seed=seed, threads=threads)
+        found = find_map(posterior, seed=seed, tolerance=MAP_TOLERANCE, threads=threads)
+        fit = laplace(posterior, threshold=METRIC_THRESHOLD, at=found, seed=seed, threads=threads)
     for warning in caught:
         notes.append(str(warning.message))
         warnings.warn(notes[-1], RuntimeWarning, stacklevel=3)

@@ -233,8 +233,13 @@ def _header(run: dict[str, Any]) -> list[str]:
         f"{run['kernel']}, seed {run['seed']}, {speed}",
         f"acceptance     {_chains(run['acceptance'], '{:.3f}')}",
         f"step size      {_chains(run['step_size'], '{:.3g}')}",
+        *_trajectory(run["trajectory"]),
         f"failed solves  {_chains(run['failures'], '{:,}')}",
     ]
+
+
+def _trajectory(length: float | None) -> list[str]:
+    return [f"trajectory     {length:.3g} in all chains"] if length else []
 
 
 def _efficiency(of: Mapping[str, float | None]) -> list[str]:
