@@ -224,7 +224,7 @@ def digest(threads):
         v = np.linalg.qr(np.random.default_rng(1).standard_normal((prior.white, 11)))[0]
         low = m4dl.LowRankMetric(np.zeros(prior.white), v, np.full(11, 0.5))
         kernels = [m4dl.MALA(step_size=0.02), m4dl.PCN(), m4dl.ULA(step_size=0.001),
-                   m4dl.MALA(step_size=0.02, metric=low)]
+                   m4dl.MALA(step_size=0.02, metric=low), m4dl.HMC(0.05, 0.2, metric=low)]
         for kernel in kernels:
             draws = m4dl.sample(post, kernel, draws=20, warmup=20, chains=11, seed=4,
                                 start='prior', threads=threads, progress=False)
