@@ -6,7 +6,7 @@ values of the field at three points, and the log-likelihood. As a program:
     OMP_NUM_THREADS=1 python benchmarks/bench_kernels.py [--data FOLDER] [--problems P1_n32 ...]
 
 Rows named "refined" have the metric of ``m4dl.refined_metric``; rows named "plain" start from the
-prior, without a metric. One core, eight chains.
+prior, without a metric. One core, eight chains. Results: results/*-kernels.md.
 """
 
 from __future__ import annotations
