@@ -7,6 +7,8 @@ row may hold.
 
 from __future__ import annotations
 
+from typing import Any
+
 import m4dl
 import numpy as np
 import oracles as o
@@ -142,27 +144,27 @@ PRIORS = [
     ),
 ]
 
+METRICS = (None, "diagonal", "low rank")
+
+
+def kernel_rows(name: str, build: Any, **options: Any) -> list[KernelRow]:
+    """One kernel with each metric."""
+    return [
+        KernelRow(f"{name} {metric}" if metric else name, build, metric=metric, **options)
+        for metric in METRICS
+    ]
+
+
 KERNELS = [
-    KernelRow("pcn", m4dl.PCN, gradient=False, target=0.25, options={"beta": 0.4}),
-    KernelRow(
-        "pcn metric", m4dl.PCN, gradient=False, target=0.25, metric=True, options={"beta": 0.4}
-    ),
-    KernelRow("mala", m4dl.MALA, gradient=True, target=0.57, options={"step_size": 0.1}),
-    KernelRow(
-        "mala metric",
-        m4dl.MALA,
+    *kernel_rows("pcn", m4dl.PCN, gradient=False, target=0.25, options={"beta": 0.4}),
+    *kernel_rows("mala", m4dl.MALA, gradient=True, target=0.57, options={"step_size": 0.1}),
+    *kernel_rows(
+        "hmc",
+        m4dl.HMC,
         gradient=True,
-        target=0.57,
-        metric=True,
-        options={"step_size": 0.1},
+        target=0.65,
+        across=True,
+        options={"step_size": 0.3, "trajectory": 0.9},
     ),
-    KernelRow("ula", m4dl.ULA, gradient=True, exact=False, options={"step_size": 0.1}),
-    KernelRow(
-        "ula metric",
-        m4dl.ULA,
-        gradient=True,
-        exact=False,
-        metric=True,
-        options={"step_size": 0.1},
-    ),
+    *kernel_rows("ula", m4dl.ULA, gradient=True, exact=False, options={"step_size": 0.1}),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 Array = np.ndarray
-START, PROPOSAL, ACCEPT = 1, 2, 3  # what a stream is for
+START, PROPOSAL, ACCEPT, TRAJECTORY = 1, 2, 3, 5  # what a stream is for
 
 
 def philox(counter: Array, key: Array) -> Array:
@@ -45,7 +45,7 @@ def normals(seed: int, chain: int, step: int, count: int, stream: int = PROPOSAL
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:count]
 
 
-def uniform(seed: int, chain: int, step: int) -> float:
+def uniform(seed: int, chain: int, step: int, stream: int = ACCEPT) -> float:
     """The number that decides acceptance: the top 52 bits of the first word."""
-    bits = int(words(seed, chain, step, ACCEPT, 1)[0, 0])
+    bits = int(words(seed, chain, step, stream, 1)[0, 0])
     return ((bits >> 12) + 0.5) / 2.0**52

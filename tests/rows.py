@@ -70,7 +70,8 @@ class KernelRow:
     gradient: bool
     exact: bool = True
     target: float | None = None  # acceptance to which warmup adapts
-    metric: bool = False
+    across: bool = False  # adapts to all chains together
+    metric: str | None = None  # "diagonal" or "low rank"
     options: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -78,9 +79,30 @@ class KernelRow:
 
     def kernel(self, white: int, **options: Any) -> Any:
         """The kernel for ``white`` components, with a metric where the row says so."""
-        variance = 0.5 + np.arange(white) % 3 / 2.0  # 0.5, 1, 1.5, ...
-        metric = m4dl.DiagonalMetric(variance) if self.metric else None
-        return self.build(metric=metric, **{**self.options, **options})
+        return self.build(metric=metric_of(self.metric, white), **{**self.options, **options})
+
+
+def metric_of(kind: str | None, white: int) -> Any:
+    """A metric with variances above and below 1; the low-rank one is centred away from zero."""
+    if kind is None:
+        return None
+    if kind == "diagonal":
+        return m4dl.DiagonalMetric(0.5 + np.arange(white) % 3 / 2.0)  # 0.5, 1, 1.5, ...
+    rank = min(2, white)
+    basis = np.linalg.qr(np.random.default_rng(8).standard_normal((white, rank)))[0]
+    return m4dl.LowRankMetric(0.3 * np.cos(np.arange(white)), basis, [0.4, 1.5][:rank])
+
+
+def gaussian_of(metric: Any, white: int) -> tuple[Array, Array, Array]:
+    """Centre (W,), covariance C and its symmetric root (W, W) of a metric, densely."""
+    if metric is None:
+        return np.zeros(white), np.eye(white), np.eye(white)
+    if isinstance(metric, m4dl.DiagonalMetric):
+        return np.zeros(white), np.diag(metric.variance), np.diag(np.sqrt(metric.variance))
+    v = metric.basis
+    covariance = np.eye(white) + (v * (metric.variance - 1.0)) @ v.T
+    values, vectors = np.linalg.eigh(covariance)
+    return metric.centre, covariance, (vectors * np.sqrt(values)) @ vectors.T
 
 
 POINTS = np.random.default_rng(1).uniform(0.05, 0.95, (7, 3))

@@ -16,7 +16,7 @@ import oracles as o
 import pytest
 from catalogue import KERNELS
 from problems import Array
-from rows import KernelRow
+from rows import KernelRow, gaussian_of
 
 EXACT = [row for row in KERNELS if row.exact]
 UNADJUSTED = [row for row in KERNELS if not row.exact]
@@ -87,6 +87,7 @@ def test_closed_form_posterior(row: KernelRow, problem: Any, seed: Seed) -> None
         warmup=400,
         chains=96,
         seed=seed(50),
+        start="prior",  # and so the metric of the row
         progress=False,
     )
     check(draws.theta, mean, covariance)
@@ -139,10 +140,10 @@ def test_ula_has_its_own_law(row: KernelRow, seed: Seed) -> None:
     factor = np.linalg.cholesky(COVARIANCE)
     precision = np.eye(3) + factor.T @ G.T @ np.diag(SIGMA**-2.0) @ G @ factor
     kernel = row.kernel(3)
-    root = np.ones(3) if kernel.metric is None else np.sqrt(kernel.metric.variance)
-    scaled = root[:, None] * precision * root
+    _, _, root = gaussian_of(kernel.metric, 3)
+    scaled = root @ precision @ root
     h = 0.8 / np.linalg.eigvalsh(scaled)[-1]
-    law = root[:, None] * o.ula_covariance(scaled, h) * root
+    law = root @ o.ula_covariance(scaled, h) @ root
     white_mean = np.linalg.solve(factor, mean - MEAN)
     rng = np.random.default_rng(seed(53))
     start = rng.multivariate_normal(white_mean, law, size=96)  # stationary from the start

@@ -243,7 +243,7 @@ def test_a_single_quantity_gives_numbers():
         assert np.ndim(value) == 0
         assert value == m4dl_says(x[:, :, None])[name][0]
     assert set(diagnostics.summarise(x)) == {
-        "mean", "std", "mcse_mean", "ess_bulk", "ess_tail", "rhat",
+        "mean", "std", "mcse_mean", "ess_bulk", "ess_batch", "ess_tail", "rhat",
     }  # fmt: skip
 
 
@@ -254,6 +254,7 @@ def test_the_summary_is_made_of_the_single_diagnostics():
     np.testing.assert_allclose(summary["std"], x.std(axis=(0, 1), ddof=1), rtol=1e-14)
     np.testing.assert_array_equal(summary["mcse_mean"], diagnostics.mcse_mean(x))
     np.testing.assert_array_equal(summary["ess_bulk"], diagnostics.ess(x))
+    np.testing.assert_array_equal(summary["ess_batch"], diagnostics.ess(x, "batch"))
     np.testing.assert_array_equal(summary["ess_tail"], diagnostics.ess(x, "tail"))
     np.testing.assert_array_equal(summary["rhat"], diagnostics.rhat(x))
 
@@ -308,7 +309,7 @@ def test_draws_of_another_shape_are_refused(shape):
 def test_unknown_options_are_refused():
     x = np.ones((2, 10))
     with pytest.raises(
-        ValueError, match="kind must be one of 'bulk', 'tail', 'mean', got 'median'"
+        ValueError, match="kind must be one of 'bulk', 'tail', 'mean', 'batch', got 'median'"
     ):
         diagnostics.ess(x, "median")
     with pytest.raises(ValueError, match=r"p must be in \(0, 1\), got 1.0"):

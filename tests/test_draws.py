@@ -175,7 +175,9 @@ def test_the_summary_of_a_good_run():
     assert lines[0] == "4 chains x 4,000 draws of 6 parameters (thin 2, warmup 200), complete"
     assert lines[1] == "PCN(beta=0.1), seed 7, 2 s, 8,000 draws/s in all chains"
     assert lines[2] == "acceptance     0.250  0.250  0.250  0.250"
-    assert lines[6].split() == ["mean", "std", "mcse", "ess_bulk", "ess_tail", "r_hat"]
+    columns = ["mean", "std", "mcse", "ess_bulk", "ess_batch", "ess_tail", "r_hat"]
+    assert lines[7].split() == columns
+    assert lines[5].startswith("worst ESS      ")
     assert lines[-1] == "Converged, as far as R-hat (at most 1.01) and ESS (at least 400) can tell."
     assert max(map(len, lines)) <= 100
     assert repr(summary) == str(summary)

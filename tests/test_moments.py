@@ -27,6 +27,7 @@ def sample(**options: Any) -> Any:
         "warmup": 50,
         "chains": 3,
         "seed": 11,
+        "start": "prior",
         "progress": False,
     }
     size = options.pop("size", SIZE)

@@ -59,7 +59,9 @@ def states(model: m4dl.Model, prior: m4dl.Prior, noise: float, kernel: Any, rng:
     run.advance(LENGTH - 1, 1, theta, None)
     forwards = int(rng.integers(LENGTH))
     backwards = LENGTH - 1 - forwards
-    return np.concatenate([prior.push(xi)[None], theta[0, :forwards], theta[1, :backwards]])
+    out = np.concatenate([prior.push(xi)[None], theta[0, :forwards], theta[1, :backwards]])
+    # the white noise of a metric and back costs a bit: where the chain stays must count as a tie
+    return np.round(out, 10)
 
 
 def p_value(statistics: Array, rng: Any) -> float:
@@ -93,6 +95,8 @@ def test_ranks_are_uniform(
 ) -> None:
     model, prior = problem()
     options = {"beta": 0.5} if not row.gradient else {"step_size": 0.05}
+    if row.across:  # trajectories of one to four steps
+        options = {"step_size": 0.35, "trajectory": 0.9}
     kernel = row.kernel(prior.white, adapt=False, **options)
     rng = np.random.default_rng(seed(70))
     theta = np.stack([states(model, prior, noise, kernel, rng) for _ in range(replicates)])

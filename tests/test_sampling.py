@@ -24,7 +24,7 @@ def posterior(model: Any = None) -> m4dl.Posterior:
 
 
 def sample(model: Any = None, kernel: Any = None, **options: Any) -> Any:
-    settings: dict[str, Any] = {"draws": 60, "warmup": 20, "chains": 3, "seed": 5}
+    settings: dict[str, Any] = {"draws": 60, "warmup": 20, "chains": 3, "seed": 5, "start": "prior"}
     kernel = kernel or m4dl.PCN(beta=0.3)
     return m4dl.sample(posterior(model), kernel, **(settings | {"progress": False} | options))
 
@@ -88,7 +88,11 @@ def interrupt() -> Any:
         ({"thin": 0}, ValueError, "thin must be at least 1, got 0"),
         ({"threads": -2}, ValueError, "threads must be at least 0, got -2"),
         ({"keep": "all"}, ValueError, "keep must be one of 'draws', 'moments', got 'all'"),
-        ({"start": "zero"}, ValueError, "start must be one of 'prior', 'mean', got 'zero'"),
+        (
+            {"start": "zero"},
+            ValueError,
+            "start must be one of 'laplace', 'prior', 'mean', got 'zero'",
+        ),
         (
             {"start": np.zeros(4)},
             ValueError,

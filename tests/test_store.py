@@ -49,6 +49,7 @@ def sample(
     posterior = m4dl.Posterior(m4dl.LinearModel(matrix), prior, data=np.array(data), noise=noise)
     settings: dict[str, Any] = {
         "draws": 40,
+        "start": "prior",
         "warmup": 25,
         "chains": 3,
         "thin": 2,
@@ -265,11 +266,14 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"mean": 1.1}, r"run: prior \(10 of 10 values"),
     ({"matrix": 1.01 * MATRIX}, r"run: model \(2 of 2 values"),
     ({"beta": 0.31}, r"run: kernel \(stored PCN\(beta=0.3.*, now PCN\(beta=0.31.*\)\)\."),
-    ({"seed": 6, "start": "mean"}, r"run: seed \(stored 5, now 6\); start \(15 of 15"),
+    (
+        {"seed": 6, "start": "mean"},
+        r"run: seed \(stored 5, now 6\); start \(stored prior, now mean\); start",
+    ),
     ({"chains": 4}, r"run: chains \(stored 3, now 4\); start \(stored shape \(3, 5\)"),
     ({"thin": 3}, r"run: thin \(stored 2, now 3\)\."),
     ({"warmup": 26}, r"run: warmup \(stored 25, now 26\)\."),
-    ({"start": "mean"}, r"run: start \(15 of 15"),
+    ({"start": "mean"}, r"run: start \(stored prior, now mean\); start \(15 of 15"),
 ]
 
 
@@ -286,7 +290,9 @@ def test_another_metric_is_refused_though_it_reads_the_same(tmp_path: Path) -> N
     one, other = (m4dl.DiagonalMetric([1.0, x, 3.0, 2.0, 2.0]) for x in (1.5, 2.5))
     assert repr(one) == repr(other)
     sample(store=tmp_path / "run.zarr", metric=one)
-    with pytest.raises(ValueError, match=r"run: metric \(1 of 5 .*: stored 1.5, now 2.5\)\."):
+    with pytest.raises(
+        ValueError, match=r"run: metric variance \(1 of 5 .*: stored 1.5, now 2.5\)\."
+    ):
         sample(store=tmp_path / "run.zarr", metric=other)
 
 
@@ -328,7 +334,7 @@ def test_a_later_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(m4dl.store, "FORMAT", 99)
     sample(store=tmp_path / "run.zarr")
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="has store format 99; this m4dl reads 1"):
+    with pytest.raises(ValueError, match="has store format 99; this m4dl reads 2"):
         sample(store=tmp_path / "run.zarr")
 
 

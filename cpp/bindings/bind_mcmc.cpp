@@ -1,5 +1,7 @@
 // Potentials, kernels and runs.
 #include "arrays.hpp"
+#include "m4dl/mcmc/hmc.hpp"
+#include "m4dl/mcmc/infinity_mala.hpp"
 #include "m4dl/mcmc/mala.hpp"
 #include "m4dl/mcmc/pcn.hpp"
 #include "m4dl/mcmc/run.hpp"
@@ -11,20 +13,15 @@ namespace {
 using namespace pybind11::literals;
 using SharedPotential = std::shared_ptr<Potential>;
 
-Metric make_metric(const std::optional<Array>& variance, const Potential& potential) {
-    if (!variance) return {};
-    Metric metric(to_vector(*variance));
-    require(metric.variance.size() == potential.white(), "metric must have ", potential.white(),
-            " entries, got ", metric.variance.size());
-    return metric;
-}
+using SharedReference = std::shared_ptr<Reference>;
 
 template <class K>
-std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel, std::uint64_t seed,
+std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel,
+                                 const SharedReference& reference, std::uint64_t seed,
                                  const Array& start, int threads) {
     const Matrix x = to_matrix(start);
     const py::gil_scoped_release release;
-    return std::make_unique<Run<K>>(potential, std::move(kernel), seed, x, threads);
+    return std::make_unique<Run<K>>(potential, std::move(kernel), reference, seed, x, threads);
 }
 
 Array potential_phi(const Potential& p, const Array& xi, int threads) {
@@ -84,6 +81,60 @@ Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& d
     return out;
 }
 
+// The potential linearised at fixed points (rows, W): any number of Gauss-Newton products there,
+// without solving the equation again.
+class Linearised {
+public:
+    Linearised(SharedPotential potential, const Array& xi, int threads)
+        : potential_(std::move(potential)), threads_(threads) {
+        const Potential& p = *potential_;
+        require(p.has_tangent(), "the model has no tangent");
+        rows_ = batch_rows("xi", xi, p.white());
+        blocks_.resize(static_cast<std::size_t>((rows_ + kLanes - 1) / kLanes));
+        phi_ = Array(rows_);
+        gradient_ = Array({rows_, p.white()});
+        double *to_phi = phi_.mutable_data(), *to_gradient = gradient_.mutable_data();
+        for_lanes(
+            rows_, threads_,
+            [&](Index first, Index count) {
+                Block x, gradient = Block::Zero(p.white(), kLanes);
+                load_lanes(xi, first, count, x);
+                auto& block = blocks_[static_cast<std::size_t>(first / kLanes)];
+                block = std::make_unique<Potential::Work>(p, Chains{first, count});
+                const Lanes phi = block->phi(x, gradient);
+                std::copy_n(phi.data(), count, to_phi + first);
+                store_lanes(gradient, first, count, to_gradient);
+            },
+            p.threads());
+    }
+
+    Array phi() const { return phi_; }
+    Array gradient() const { return gradient_; }
+    Array product(const Array& dxi) {
+        const Potential& p = *potential_;
+        require(batch_rows("dxi", dxi, p.white()) == rows_, "dxi must have ", rows_, " rows");
+        Array out({rows_, p.white()});
+        double* to = out.mutable_data();
+        for_lanes(
+            rows_, threads_,
+            [&](Index first, Index count) {
+                Block d, product = Block::Zero(p.white(), kLanes);
+                load_lanes(dxi, first, count, d);
+                blocks_[static_cast<std::size_t>(first / kLanes)]->gauss_newton(d, product);
+                store_lanes(product, first, count, to);
+            },
+            p.threads());
+        return out;
+    }
+
+private:
+    SharedPotential potential_;
+    int threads_;
+    Index rows_ = 0;
+    std::vector<std::unique_ptr<Potential::Work>> blocks_;
+    Array phi_, gradient_;
+};
+
 // A caller's output array: C-contiguous float64 of exactly this many numbers, or None.
 double* output(const char* name, const std::optional<py::array>& a, Index size) {
     if (!a) return nullptr;
@@ -122,6 +173,43 @@ void bind_mcmc(py::module_& m) {
         .def("gradient", &potential_gradient, "xi"_a, "threads"_a = 0)
         .def("gauss_newton", &potential_gauss_newton, "xi"_a, "dxi"_a, "threads"_a = 0);
 
+    py::class_<Linearised>(m, "Linearised")
+        .def(py::init<SharedPotential, const Array&, int>(), "potential"_a, "xi"_a, "threads"_a = 0)
+        .def_property_readonly("phi", &Linearised::phi)
+        .def_property_readonly("gradient", &Linearised::gradient)
+        .def("product", &Linearised::product, "dxi"_a);
+
+    py::class_<Reference, SharedReference>(m, "Reference")
+        .def_property_readonly("white", &Reference::white)
+        .def(
+            "push",
+            [](const Reference& r, const Array& z) {
+                const Index rows = batch_rows("z", z, r.white());
+                Array out({rows, r.white()});
+                double* to = out.mutable_data();
+                for_lanes(rows, 1, [&](Index first, Index count) {
+                    auto work = r.workspace();
+                    Block in, xi = Block::Zero(r.white(), kLanes);
+                    load_lanes(z, first, count, in);
+                    r.push(in, xi, work);
+                    store_lanes(xi, first, count, to);
+                });
+                return out;
+            },
+            "z"_a, "xi = m + C^{1/2} z, (rows, W).");
+    m.def(
+        "diagonal_reference",
+        [](const Array& variance) { return std::make_shared<Reference>(to_vector(variance)); },
+        "variance"_a, "xi = variance^{1/2} z.");
+    m.def(
+        "low_rank_reference",
+        [](const Array& centre, const Array& basis, const Array& variance) {
+            return std::make_shared<Reference>(to_vector(centre), to_matrix(basis),
+                                               to_vector(variance));
+        },
+        "centre"_a, "basis"_a, "variance"_a,
+        "xi = centre + (I + V (variance^{1/2} - 1) V') z, V = basis with orthonormal columns.");
+
     py::class_<AnyRun>(m, "Run")
         .def(
             "advance",
@@ -153,6 +241,9 @@ void bind_mcmc(py::module_& m) {
         .def_property_readonly("step_size", [](const AnyRun& r) { return to_array(r.step_size()); })
         .def_property_readonly("solver_iterations",
                                [](const AnyRun& r) { return to_array(r.solver_iterations()); })
+        .def_property_readonly("trajectory", &AnyRun::trajectory)
+        .def_property_readonly("evaluations", &AnyRun::evaluations)
+        .def_property_readonly("solves", &AnyRun::solves)
         .def("state",
              [](const AnyRun& r) {
                  std::map<std::string, Array> out;
@@ -170,28 +261,36 @@ void bind_mcmc(py::module_& m) {
 
     m.def(
         "run_pcn",
-        [](const SharedPotential& p, double beta, double target, const std::optional<Array>& metric,
-           std::uint64_t seed, const Array& start, int threads) {
-            return make_run(p, Pcn{beta, make_metric(metric, *p), target}, seed, start, threads);
-        },
-        "potential"_a, "beta"_a, "target"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a,
-        "target = 0: no adaptation.");
+        [](const SharedPotential& p, double beta, double target, const SharedReference& metric,
+           std::uint64_t seed, const Array& start,
+           int threads) { return make_run(p, Pcn{beta, target}, metric, seed, start, threads); },
+        "potential"_a, "beta"_a, "target"_a, "metric"_a.none(true), "seed"_a, "start"_a,
+        "threads"_a, "target = 0: no adaptation.");
     m.def(
         "run_mala",
-        [](const SharedPotential& p, double step_size, double target,
-           const std::optional<Array>& metric, std::uint64_t seed, const Array& start,
-           int threads) {
-            return make_run(p, Mala{step_size, make_metric(metric, *p), target}, seed, start,
-                            threads);
+        [](const SharedPotential& p, double step_size, double target, bool implicit,
+           const SharedReference& metric, std::uint64_t seed, const Array& start, int threads) {
+            if (implicit)
+                return make_run(p, InfinityMala{step_size, target}, metric, seed, start, threads);
+            return make_run(p, Mala{step_size, target}, metric, seed, start, threads);
         },
-        "potential"_a, "step_size"_a, "target"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
+        "potential"_a, "step_size"_a, "target"_a, "implicit"_a, "metric"_a.none(true), "seed"_a,
+        "start"_a, "threads"_a);
     m.def(
         "run_ula",
-        [](const SharedPotential& p, double step_size, const std::optional<Array>& metric,
-           std::uint64_t seed, const Array& start, int threads) {
-            return make_run(p, Ula{step_size, make_metric(metric, *p)}, seed, start, threads);
+        [](const SharedPotential& p, double step_size, const SharedReference& metric,
+           std::uint64_t seed, const Array& start,
+           int threads) { return make_run(p, Ula{step_size}, metric, seed, start, threads); },
+        "potential"_a, "step_size"_a, "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
+    m.def(
+        "run_hmc",
+        [](const SharedPotential& p, double step_size, double trajectory, Index most, double target,
+           const SharedReference& metric, std::uint64_t seed, const Array& start, int threads) {
+            return make_run(p, Hmc{step_size, trajectory, most, target}, metric, seed, start,
+                            threads);
         },
-        "potential"_a, "step_size"_a, "metric"_a, "seed"_a, "start"_a, "threads"_a);
+        "potential"_a, "step_size"_a, "trajectory"_a, "most"_a, "target"_a, "metric"_a.none(true),
+        "seed"_a, "start"_a, "threads"_a);
     m.def(
         "initial_white_noise",
         [](std::uint64_t seed, Index chains, Index white) {

@@ -182,18 +182,29 @@ void Random::normals(Stream stream, std::uint64_t step, Eigen::Ref<Block> out, I
     });
 }
 
+namespace {
+
+double uniform(std::uint64_t seed, Stream stream, std::uint64_t step, Index chain) {
+    const auto c = philox4x32(
+        {0, static_cast<std::uint32_t>(step),
+         static_cast<std::uint32_t>((step >> 32) << 8) | static_cast<std::uint32_t>(stream),
+         static_cast<std::uint32_t>(chain)},
+        {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+    const std::uint64_t bits = ((std::uint64_t{c[0]} << 32) | c[1]) >> 12;
+    return (static_cast<double>(bits) + 0.5) * 0x1p-52;
+}
+
+}  // namespace
+
 Lanes Random::uniforms(Stream stream, std::uint64_t step) const {
     Lanes out;
-    for (Index lane = 0; lane < kLanes; ++lane) {
-        const auto c = philox4x32(
-            {0, static_cast<std::uint32_t>(step),
-             static_cast<std::uint32_t>((step >> 32) << 8) | static_cast<std::uint32_t>(stream),
-             static_cast<std::uint32_t>(first_chain_ + lane)},
-            {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
-        const std::uint64_t bits = ((std::uint64_t{c[0]} << 32) | c[1]) >> 12;
-        out[lane] = (static_cast<double>(bits) + 0.5) * 0x1p-52;
-    }
+    for (Index lane = 0; lane < kLanes; ++lane)
+        out[lane] = uniform(seed_, stream, step, first_chain_ + lane);
     return out;
+}
+
+double Random::shared_uniform(Stream stream, std::uint64_t step) const {
+    return uniform(seed_, stream, step, 0);
 }
 
 }  // namespace m4dl

@@ -71,7 +71,7 @@ M4DL_DISPATCH(multiply_kernel, multiply,
               (a, values, p, w, begin, end))
 
 // B close to the inverse of A at a reference coefficient, in single precision, for all chains.
-struct Preconditioner : Reference {
+struct Preconditioner : ReferenceState {
     // At work on one block of chains: from `rhs` to `result`, which may be the same.
     struct Work {
         virtual ~Work() = default;
@@ -155,7 +155,7 @@ public:
     std::unique_ptr<EllipticSolver::Work> work() const override {
         return std::make_unique<Work>(*this);
     }
-    SharedReference reference(const Vector& c) const override {
+    SharedReferenceState reference(const Vector& c) const override {
         return c == coefficient_ ? preconditioner_ : prepared(c);
     }
 
@@ -211,7 +211,7 @@ private:
             return out;
         }
         Lanes iterations() const override { return cg.iterations; }
-        void refer(SharedReference reference) override {
+        void refer(SharedReferenceState reference) override {
             preconditioner = std::static_pointer_cast<const Preconditioner>(std::move(reference));
             at_work = preconditioner->work();
         }

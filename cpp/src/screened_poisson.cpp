@@ -20,6 +20,7 @@ struct Refinement {
     double* u;
     const double* active;  // per lane: 1 or 0
     double* sums;          // per slab: |correction|^2 and |u|^2
+    bool fresh;            // u has not been written yet: it is 0
 };
 
 template <int W, int K>
@@ -32,12 +33,13 @@ struct Refiner {
             // Two of each sum, as an addition takes several cycles.
             Real<W> zz[2] = {}, uu[2] = {};
             const Real<W> active = load<W>(x.active + h);
+            const bool fresh = x.fresh;
             for_lines<K>(g, slab, [&](Index, Index at) M4DL_INLINE_LAMBDA {
                 auto one = [&](Index k, int which) M4DL_INLINE_LAMBDA {
                     Real<W> z;
                     simd::widen<W>(x.pass.fields.u.data() + k * L + h, z);
                     double* here = x.u + k * L + h;
-                    const Real<W> u = load<W>(here) + active * z;
+                    const Real<W> u = fresh ? z : load<W>(here) + active * z;
                     store<W>(here, u);
                     zz[which] += z * z;
                     uu[which] += u * u;
@@ -196,18 +198,14 @@ void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int
     const PoissonLevel& g = levels_[0];
     const PoissonCycle cycle{levels_, w.cycle};
     Lanes active = Lanes::Ones(), failed = Lanes::Zero();
-    const Refinement refinement{cycle.pass(0), coefficient_.data(), w.c,          x.data(),
-                                w.u.data(),    active.data(),       w.sums.data()};
+    Refinement refinement{cycle.pass(0), coefficient_.data(), w.c,           x.data(),
+                          w.u.data(),    active.data(),       w.sums.data(), !guess};
     for_slabs(g, [&](Index begin, Index end) {
         for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
-            for (Index k = 0; k < count; ++k) {
-                if (guess) {
-                    w.u.row(at + k).setConstant((*guess)[inside + k]);
-                } else {
-                    w.u.row(at + k).setZero();
-                    w.cycle[0].rhs.row(at + k) = x.row(inside + k).cast<float>();
-                }
-            }
+            if (guess)
+                for (Index k = 0; k < count; ++k) w.u.row(at + k).setConstant((*guess)[inside + k]);
+            else
+                w.cycle[0].rhs.middleRows(at, count) = x.middleRows(inside, count).cast<float>();
         });
     });
     if (guess) sweep(g, 1, [&](const SlabRange& r) { residual_slabs(refinement, r); });
@@ -227,6 +225,7 @@ void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int
             sweep(g, 8, [&](const SlabRange& r) { turn_and_refine_slabs(refinement, r); });
         else
             sweep(g, 4, [&](const SlabRange& r) { up_and_correct_slabs(refinement, r); });
+        refinement.fresh = false;
         done += cycles;
         Lanes zz = Lanes::Zero(), uu = Lanes::Zero();
         for (Index i = 1; i + 1 < g.slabs; ++i) {

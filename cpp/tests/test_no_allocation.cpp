@@ -4,6 +4,8 @@
 #include <new>
 
 #include "check.hpp"
+#include "m4dl/mcmc/hmc.hpp"
+#include "m4dl/mcmc/infinity_mala.hpp"
 #include "m4dl/mcmc/mala.hpp"
 #include "m4dl/mcmc/pcn.hpp"
 #include "m4dl/mcmc/run.hpp"
@@ -65,14 +67,17 @@ AnyPrior sparse_prior(bool half) {
 }
 
 template <class K>
-void check(const AnyModel& model, const AnyPrior& prior, const K& kernel) {
+void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
+           const std::shared_ptr<const Reference>& reference) {
     const Vector data = Vector::Constant(model.outputs(), 0.5),
                  noise = 0.1 * Vector::Ones(data.size());
     const auto potential = std::make_shared<const Potential>(model, prior, data, noise);
-    Run<K> run(potential, kernel, 1, Matrix::Zero(kLanes, potential->white()), 1);
+    Run<K> run(potential, kernel, reference, 1, Matrix::Zero(kLanes, potential->white()), 1);
     std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);
     run.set_adapting(true);
     run.advance(3, 1, theta.data(), log_likelihood.data());
+    // what adapts across chains meets after each step, in one `advance` of its own for the blocks
+    if (kAcrossChains<K>) run.set_adapting(false);
 
     // `advance` itself makes one vector for the exceptions of its blocks; a step makes none, so
     // 3 and 30 iterations allocate the same.
@@ -105,8 +110,15 @@ void check_all(const K& kernel) {
                                                      std::vector<Index>{0, 3, 5}, Vector::Ones(3),
                                                      ones))};
     for (const AnyPrior& prior : priors) {
-        check(schrodinger, prior, kernel);
-        check(darcy, prior, kernel);
+        const Index white = prior.white();
+        const std::shared_ptr<const Reference> references[] = {
+            nullptr, std::make_shared<const Reference>(Vector::Ones(white)),
+            std::make_shared<const Reference>(Vector::Zero(white), Matrix::Identity(white, 3),
+                                              0.5 * Vector::Ones(3))};
+        for (const auto& reference : references) {
+            check(schrodinger, prior, kernel, reference);
+            check(darcy, prior, kernel, reference);
+        }
     }
 }
 
@@ -131,9 +143,11 @@ void check_solvers(const K& kernel) {
 }  // namespace
 
 int main() {
-    check_all(Pcn{0.1, {}, 0.25});
-    check_all(Mala{1e-4, {}, 0.57});
-    check_all(Ula{1e-4, {}});
-    check_solvers(Mala{1e-4, {}, 0.57});
+    check_all(Pcn{0.1, 0.25});
+    check_all(Mala{1e-4, 0.57});
+    check_all(InfinityMala{1e-4, 0.57});
+    check_all(Ula{1e-4});
+    check_all(Hmc{1e-2, 0.03, 8, 0.8});
+    check_solvers(Mala{1e-4, 0.57});
     return 0;
 }

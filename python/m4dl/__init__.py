@@ -1,9 +1,14 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
+from ._compare import Comparison, compare_kernels
 from ._core import build_info
+from ._laplace import Laplace, laplace
+from ._map import MapEstimate, find_map
+from ._refine import refined_metric
 from .draws import Draws, Moments
-from .kernels import MALA, PCN, ULA, DiagonalMetric
+from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
+from .metrics import DiagonalMetric, LowRankMetric
 from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
 from .posterior import GaussianNoise, Posterior
 from .priors import (
@@ -19,10 +24,12 @@ from .sampling import sample
 __version__: str = build_info()["version"]
 
 __all__ = [
+    "HMC",
     "MALA",
     "PCN",
     "ULA",
     "AffineElliptic",
+    "Comparison",
     "Darcy",
     "DiagonalMetric",
     "Draws",
@@ -30,7 +37,10 @@ __all__ = [
     "GaussianPrior",
     "Grid",
     "InterpolatedPrior",
+    "Laplace",
     "LinearModel",
+    "LowRankMetric",
+    "MapEstimate",
     "MaternPrior",
     "Moments",
     "Posterior",
@@ -41,6 +51,10 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
+    "compare_kernels",
+    "find_map",
+    "laplace",
+    "refined_metric",
     "rescale_for",
     "sample",
 ]

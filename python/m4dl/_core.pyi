@@ -11,9 +11,11 @@ import typing
 
 __all__: list[str] = [
     "Grid",
+    "Linearised",
     "Model",
     "Potential",
     "Prior",
+    "Reference",
     "Run",
     "TetrahedronMesh",
     "TriangleMesh",
@@ -23,15 +25,18 @@ __all__: list[str] = [
     "darcy_simplices",
     "dense_prior",
     "diagonal_prior",
+    "diagonal_reference",
     "initial_white_noise",
     "interpolated_prior",
     "line_transform",
     "linear_dense",
     "linear_sparse",
+    "low_rank_reference",
     "normals",
     "philox4x32",
     "prior_white_noise",
     "python_model",
+    "run_hmc",
     "run_mala",
     "run_pcn",
     "run_ula",
@@ -157,6 +162,31 @@ class Potential:
     @property
     def white(self) -> int: ...
 
+class Linearised:
+    def __init__(
+        self,
+        potential: Potential,
+        xi: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        threads: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+    def product(
+        self, dxi: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def gradient(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def phi(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class Reference:
+    def push(
+        self, z: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        xi = m + C^{1/2} z, (rows, W).
+        """
+    @property
+    def white(self) -> int: ...
+
 class Run:
     adapting: bool
     def advance(
@@ -178,6 +208,8 @@ class Run:
     @property
     def chains(self) -> int: ...
     @property
+    def evaluations(self) -> int: ...
+    @property
     def failures(self) -> numpy.typing.NDArray[numpy.int64]: ...
     @property
     def iteration(self) -> int: ...
@@ -188,7 +220,11 @@ class Run:
     @property
     def solver_iterations(self) -> numpy.typing.NDArray[numpy.float64]: ...
     @property
+    def solves(self) -> int: ...
+    @property
     def step_size(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def trajectory(self) -> float: ...
     @property
     def white(self) -> int: ...
 
@@ -265,6 +301,13 @@ def diagonal_prior(
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     std: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior: ...
+def diagonal_reference(
+    variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Reference:
+    """
+    xi = variance^{1/2} z.
+    """
+
 def initial_white_noise(
     seed: typing.SupportsInt | typing.SupportsIndex,
     chains: typing.SupportsInt | typing.SupportsIndex,
@@ -294,6 +337,15 @@ def linear_sparse(
     column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Model: ...
+def low_rank_reference(
+    centre: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    basis: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    variance: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Reference:
+    """
+    xi = centre + (I + V (variance^{1/2} - 1) V') z, V = basis with orthonormal columns.
+    """
+
 def normals(
     seed: typing.SupportsInt | typing.SupportsIndex,
     first_chain: typing.SupportsInt | typing.SupportsIndex,
@@ -328,11 +380,23 @@ def python_model(
     outputs: typing.SupportsInt | typing.SupportsIndex,
     batched: bool,
 ) -> Model: ...
+def run_hmc(
+    potential: Potential,
+    step_size: typing.SupportsFloat | typing.SupportsIndex,
+    trajectory: typing.SupportsFloat | typing.SupportsIndex,
+    most: typing.SupportsInt | typing.SupportsIndex,
+    target: typing.SupportsFloat | typing.SupportsIndex,
+    metric: Reference,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> Run: ...
 def run_mala(
     potential: Potential,
     step_size: typing.SupportsFloat | typing.SupportsIndex,
     target: typing.SupportsFloat | typing.SupportsIndex,
-    metric: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+    implicit: bool,
+    metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,
@@ -341,7 +405,7 @@ def run_pcn(
     potential: Potential,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     target: typing.SupportsFloat | typing.SupportsIndex,
-    metric: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+    metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,
@@ -353,7 +417,7 @@ def run_pcn(
 def run_ula(
     potential: Potential,
     step_size: typing.SupportsFloat | typing.SupportsIndex,
-    metric: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+    metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,

@@ -98,6 +98,7 @@ class Loop:
         self.run, self.recorder, self.disk = run, recorder, disk
         self.draws, self.warmup, self.thin = draws, warmup, thin
         self.accepted, self.failures = np.zeros(run.chains), np.zeros(run.chains, dtype=np.int64)
+        self.solves = 0
         self.sampling, self.seconds = False, 0.0
         width = run.chains * run.parameters
         self._most = max(1, SLICE_BYTES // (8 * width))
@@ -112,6 +113,7 @@ class Loop:
             self.recorder.restore(saved["recorder"])
             own = saved["loop"]
             self.accepted, self.failures = own["accepted"], own["failures"]
+            self.solves = int(own["solves"])
             self.sampling, self.seconds = bool(own["sampling"]), float(own["seconds"])
         if self.recorder.done > self.draws:
             raise ValueError(
@@ -168,6 +170,8 @@ class Loop:
             "step_size": np.array(self.run.step_size),
             "failures": failures,
             "seconds": self.seconds,
+            "solves": self.run.solves - self.solves,
+            "trajectory": self.run.trajectory,
         }
 
     def _enter_phase(self) -> None:
@@ -177,6 +181,7 @@ class Loop:
         if not warming and not self.sampling:
             self.sampling = True
             self.accepted, self.failures = np.array(self.run.accepted), np.array(self.run.failures)
+            self.solves = self.run.solves
 
     def _advance(self, length: int) -> int:
         """Advance by about ``length`` iterations, record what is due; return their number."""
@@ -223,6 +228,7 @@ class Loop:
         own = {
             "accepted": self.accepted,
             "failures": self.failures,
+            "solves": np.array(self.solves),
             "sampling": np.array(self.sampling),
             "seconds": np.array(self.seconds),
         }

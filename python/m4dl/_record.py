@@ -35,6 +35,10 @@ class Record:
         Versions, build and machine that made the draws.
     seconds : float
         Wall time of sampling, without warmup.
+    solves : int, optional
+        Linear solves of a chain in that time: one for a potential, two with its gradient.
+    trajectory : float, optional
+        Length of HMC's trajectories after warmup; 0 for other kernels.
     domain, at : optional
         Grid or mesh that the parameters live on, and where on it: ``"nodes"``, ``"interior"`` or
         ``"cells"``.
@@ -50,6 +54,8 @@ class Record:
     complete: bool
     provenance: Mapping[str, Any]
     seconds: float
+    solves: int | None = None
+    trajectory: float | None = None
     domain: Any = None
     at: str | None = None
     chains: int = field(init=False)
@@ -62,6 +68,11 @@ class Record:
         self.step_size = _validate.array("step_size", self.step_size, (chains,))
         self.failures = _validate.array("failures", self.failures, (chains,)).astype(np.int64)
         self.seconds = _validate.number("seconds", self.seconds)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went wrong before the first step, such as a search for the MAP that gave up."""
+        return tuple(self.provenance.get("notes", ()))
 
     def __repr__(self) -> str:
         state = "" if self.complete else ", INCOMPLETE"
@@ -83,10 +94,13 @@ class Record:
             "thin": self.thin,
             "complete": self.complete,
             "seconds": self.seconds,
+            "solves": self.solves,
+            "trajectory": self.trajectory,
             "draws_per_second": total / self.seconds if self.seconds > 0 else None,
             "acceptance": self.acceptance.tolist(),
             "step_size": self.step_size.tolist(),
             "failures": self.failures.tolist(),
+            "notes": list(self.notes),
             "solver": self.provenance.get("solver", ""),
         }
 

@@ -64,6 +64,9 @@ class Summary:
         The same in sentences, with what to do about it.
     omitted : int
         Number of parameters without a row.
+    efficiency : dict of float
+        Effective draws (bulk) of the worst quantity: per 1,000 steps of a chain, per linear solve
+        and per second of all chains together; None where it is not known.
     """
 
     run: dict[str, Any]
@@ -72,6 +75,7 @@ class Summary:
     converged: bool
     advice: tuple[str, ...]
     omitted: int
+    efficiency: dict[str, float | None]
 
     def to_dict(self) -> dict[str, Any]:
         """Return numbers, strings, lists and dicts for JSON (NaN and infinity become None)."""
@@ -82,13 +86,15 @@ class Summary:
                 "worst": {k: {"name": v.name, "value": v.value} for k, v in self.worst.items()},
                 "converged": self.converged,
                 "advice": list(self.advice),
+                "efficiency": self.efficiency,
             }
         )
         return out
 
     def __str__(self) -> str:
         advice = [textwrap.fill(a, _WIDTH, subsequent_indent="  ") for a in self.advice]
-        return "\n".join([*_header(self.run), "", *_table(self.rows, self.omitted), "", *advice])
+        header = [*_header(self.run), *_efficiency(self.efficiency)]
+        return "\n".join([*header, "", *_table(self.rows, self.omitted), "", *advice])
 
     __repr__ = __str__
 
@@ -110,7 +116,8 @@ def summarise(
         Number of parameters shown: all if they fit, else those with the worst diagnostics.
     """
     columns = list(theta)
-    sizes = [c for c in columns if c.startswith("ess")]
+    # batch means are too noisy for a verdict over many parameters
+    sizes = [c for c in columns if c.startswith("ess") and c != "ess_batch"]
     wanted = ESS_PER_CHAIN * run["chains"]
     shown = _worst_parameters(theta, sizes, wanted, max_rows)
     rows = {name: {c: float(row[c]) for c in columns} for name, row in special.items()}
@@ -125,7 +132,19 @@ def summarise(
     verdict = f"Converged, as far as R-hat (at most {RHAT}) and ESS (at least {wanted}) can tell."
     advice = (*(problems or [verdict]), *remarks)
     omitted = len(theta["mean"]) - len(shown)
-    return Summary(run, rows, worst, not problems, advice, omitted)
+    return Summary(run, rows, worst, not problems, advice, omitted, efficiency(run, worst))
+
+
+def efficiency(run: Mapping[str, Any], worst: Mapping[str, Extreme]) -> dict[str, float | None]:
+    """Return the worst effective sample size for the work that was done."""
+    least = worst["ess_bulk"] if "ess_bulk" in worst else worst["ess"]
+    work = {
+        "per_1000_steps": run["chains"] * run["draws"] * run["thin"] / 1000,
+        "per_solve": run["chains"] * run["solves"] if run["solves"] else None,
+        "per_second": run["seconds"] or None,
+    }
+    known = np.isfinite(least.value)
+    return {name: least.value / w if known and w else None for name, w in work.items()}
 
 
 def _worst_parameters(
@@ -186,6 +205,7 @@ def _remarks(run: dict[str, Any], theta: Mapping[str, Array]) -> list[str]:
         out.append("Incomplete: the run was stopped early; these are the draws it had finished.")
     if run["chains"] == 1:
         out.append("One chain cannot tell of another mode that it never visited: run 4 or more.")
+    out += [f"Before the first step: {note}." for note in run["notes"]]
     acceptance = np.asarray(run["acceptance"])
     if (acceptance < _STUCK).any():
         chain = int(acceptance.argmin())
@@ -214,8 +234,19 @@ def _header(run: dict[str, Any]) -> list[str]:
         f"{run['kernel']}, seed {run['seed']}, {speed}",
         f"acceptance     {_chains(run['acceptance'], '{:.3f}')}",
         f"step size      {_chains(run['step_size'], '{:.3g}')}",
+        *_trajectory(run["trajectory"]),
         f"failed solves  {_chains(run['failures'], '{:,}')}",
     ]
+
+
+def _trajectory(length: float | None) -> list[str]:
+    return [f"trajectory     {length:.3g} in all chains"] if length else []
+
+
+def _efficiency(of: Mapping[str, float | None]) -> list[str]:
+    texts = {"per_1000_steps": "per 1,000 steps", "per_solve": "per solve", "per_second": "per s"}
+    known = [f"{value:.3g} {texts[name]}" for name, value in of.items() if value is not None]
+    return ["worst ESS      " + ", ".join(known)] if known else []
 
 
 def _chains(values: list[float], form: str) -> str:

@@ -84,8 +84,11 @@ class Draws(Record):
         return np.concatenate(parts, axis=-1)
 
     def ess(self, kind: str = "bulk") -> Array:
-        """Return the effective sample size (D,): ``"bulk"``, ``"tail"`` or ``"mean"``."""
-        if _validate.choice("kind", kind, ("bulk", "tail", "mean")) == "mean":
+        """Return the effective sample size (D,): ``"bulk"``, ``"tail"``, ``"mean"`` or ``"batch"``.
+
+        See :func:`m4dl.diagnostics.ess`.
+        """
+        if _validate.choice("kind", kind, ("bulk", "tail", "mean", "batch")) == "mean":
             return np.asarray(diagnostics.ess(self.theta, "mean"))
         return self._diagnostics[f"ess_{kind}"].copy()
 

@@ -1,45 +1,16 @@
-"""Markov kernels in white space: pCN, MALA and ULA. The steps themselves are compiled."""
+"""Markov kernels in white space: pCN, MALA, ULA and HMC. The steps themselves are compiled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from . import _core
-from ._validate import Array, array, interval, positive
+from ._validate import Array, integer, interval, positive
+from .metrics import LowRankMetric, Metric, check_metric
 
-
-class DiagonalMetric:
-    """A diagonal metric C = diag(variance): the covariance of the proposal's noise in white space.
-
-    Good variances are those of the posterior in white space. With a series prior of standard
-    deviations s_k, ``DiagonalMetric(prior.mode_std ** -2.0)`` turns ULA into the unpreconditioned
-    Langevin algorithm in the coefficients theta_k = s_k xi_k.
-
-    Parameters
-    ----------
-    variance : array_like, (W,)
-    """
-
-    def __init__(self, variance: ArrayLike):
-        self.variance = array("variance", variance, (None,)).copy()
-        if not (self.variance > 0).all():
-            raise ValueError(
-                f"variance must be positive, got {self.variance[self.variance <= 0][0]}"
-            )
-
-    def __repr__(self) -> str:
-        v = self.variance
-        return f"DiagonalMetric(<{v.size} values, {v.min():.6g} to {v.max():.6g}>)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DiagonalMetric) and np.array_equal(self.variance, other.variance)
-
-    def __hash__(self) -> int:
-        return hash(self.variance.tobytes())
+LARGEST_IMPLICIT_STEP = 4.0
+"""h of infinity-MALA at which z' is an independent draw of the reference."""
 
 
 class Kernel(Protocol):
@@ -52,14 +23,16 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class PCN:
-    """Preconditioned Crank-Nicolson: xi' = sqrt(1 - beta^2) xi + beta C^{1/2} w.
+    """Preconditioned Crank-Nicolson: xi' = m + sqrt(1 - beta^2) (xi - m) + beta C^{1/2} w.
 
     Parameters
     ----------
     beta : float in (0, 1]
         Step size; the papers' delta is beta^2 / 2. With ``adapt`` it is the starting value.
-    metric : DiagonalMetric, optional
-        C; default the identity, for which the ratio is the likelihood's alone.
+    metric : DiagonalMetric or LowRankMetric, optional
+        C, and the centre m (0 for a diagonal one). By default that of the start: the Laplace
+        approximation where chains start there (see :func:`m4dl.sample`), else the identity, for
+        which the ratio is the likelihood's alone.
     adapt : bool
         Adapt beta during warmup (never after), each chain for itself.
     target : float in (0, 1)
@@ -68,12 +41,12 @@ class PCN:
     Source
     ------
     S. Cotter, G. Roberts, A. Stuart, D. White, MCMC methods for functions, Statist. Sci. 28 (2013);
-    with a metric D. Rudolf, B. Sprungk, On a generalization of the preconditioned Crank-Nicolson
-    Metropolis algorithm, Found. Comput. Math. 18 (2018).
+    with a metric and a centre D. Rudolf, B. Sprungk, On a generalization of the preconditioned
+    Crank-Nicolson Metropolis algorithm, Found. Comput. Math. 18 (2018).
     """
 
     beta: float = 0.2
-    metric: DiagonalMetric | None = field(default=None, kw_only=True)
+    metric: Metric | None = field(default=None, kw_only=True)
     adapt: bool = field(default=True, kw_only=True)
     target: float = field(default=0.25, kw_only=True)
 
@@ -86,18 +59,23 @@ class PCN:
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         target = self.target if self.adapt else 0.0
-        variance = _variance(self.metric, potential)
-        return _core.run_pcn(potential, self.beta, target, variance, seed, xi0, threads)
+        reference = _reference(self.metric, potential)
+        return _core.run_pcn(potential, self.beta, target, reference, seed, xi0, threads)
 
 
 @dataclass(frozen=True)
 class MALA:
     """Metropolis-adjusted Langevin: xi' = xi - h C (xi + grad Phi) + sqrt(2 h) C^{1/2} w.
 
+    With a :class:`LowRankMetric` the step is semi-implicit and does not shrink with the dimension
+    (infinity-MALA): in the white noise z of the metric, with its potential Psi, z' = rho z +
+    sqrt(1 - rho^2) (w - sqrt(h)/2 grad Psi(z)), rho = (1 - h/4)/(1 + h/4). Small h move half as far
+    as those of the explicit step.
+
     Parameters
     ----------
     step_size : float
-        h > 0. With ``adapt`` it is the starting value.
+        h > 0, and at most 4 for the semi-implicit step. With ``adapt`` it is the starting value.
     metric, adapt
         As for :class:`PCN`.
     target : float in (0, 1)
@@ -106,11 +84,13 @@ class MALA:
     Source
     ------
     G. Roberts, R. Tweedie, Bernoulli 2 (1996); G. Roberts, J. Rosenthal, J. R. Stat. Soc. B 60
-    (1998) for the target.
+    (1998) for the target; S. Cotter, G. Roberts, A. Stuart, D. White, Statist. Sci. 28 (2013), and
+    A. Beskos, M. Girolami, S. Lan, P. Farrell, A. Stuart, J. Comput. Phys. 335 (2017), for the
+    semi-implicit step.
     """
 
     step_size: float = 0.01
-    metric: DiagonalMetric | None = field(default=None, kw_only=True)
+    metric: Metric | None = field(default=None, kw_only=True)
     adapt: bool = field(default=True, kw_only=True)
     target: float = field(default=0.57, kw_only=True)
 
@@ -118,13 +98,21 @@ class MALA:
         object.__setattr__(self, "step_size", positive("step_size", self.step_size))
         object.__setattr__(self, "target", interval("target", self.target, 0.0, 1.0))
         _check_adaptation(self.adapt, self.metric)
+        if isinstance(self.metric, LowRankMetric) and self.step_size > LARGEST_IMPLICIT_STEP:
+            raise ValueError(
+                f"step_size must be at most {LARGEST_IMPLICIT_STEP:g} with a LowRankMetric, "
+                f"got {self.step_size}"
+            )
 
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("MALA", potential)
         target = self.target if self.adapt else 0.0
-        variance = _variance(self.metric, potential)
-        return _core.run_mala(potential, self.step_size, target, variance, seed, xi0, threads)
+        reference = _reference(self.metric, potential)
+        implicit = isinstance(self.metric, LowRankMetric)
+        return _core.run_mala(
+            potential, self.step_size, target, implicit, reference, seed, xi0, threads
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +126,8 @@ class ULA:
     ----------
     step_size : float
         h > 0.
-    metric : DiagonalMetric, optional
+    metric : DiagonalMetric or LowRankMetric, optional
+        As for :class:`PCN`; the step is explicit with either.
 
     Source
     ------
@@ -147,34 +136,94 @@ class ULA:
     """
 
     step_size: float
-    metric: DiagonalMetric | None = field(default=None, kw_only=True)
+    metric: Metric | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "step_size", positive("step_size", self.step_size))
-        _check_metric(self.metric)
+        check_metric(self.metric)
 
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("ULA", potential)
-        variance = _variance(self.metric, potential)
-        return _core.run_ula(potential, self.step_size, variance, seed, xi0, threads)
+        reference = _reference(self.metric, potential)
+        return _core.run_ula(potential, self.step_size, reference, seed, xi0, threads)
 
 
-def _check_metric(metric: Any) -> None:
-    if metric is not None and not isinstance(metric, DiagonalMetric):
-        raise TypeError(f"metric must be a DiagonalMetric or None, got {type(metric).__name__}")
+@dataclass(frozen=True)
+class HMC:
+    """Hamiltonian Monte Carlo that turns the Gaussian part exactly: independent of the dimension.
+
+    In the white noise z of the metric, with its potential Psi and a momentum v ~ N(0, I), a step of
+    size e is v - (e/2) grad Psi(z), a rotation of (z, v) by the angle 2 atan(e/2), and the first
+    once more. A trajectory has n = round(u T/e) steps (from 1 to ``max_steps``), u uniform
+    on (1/2, 3/2) and the same for all chains, for lanes need equal work. Its end is accepted with
+    the Metropolis ratio of the energy. With one step it is the semi-implicit :class:`MALA`.
+
+    Parameters
+    ----------
+    step_size : float in (0, 2]
+        e; at 2 the rotation is a right angle. With ``adapt`` it is the starting value.
+    trajectory : float
+        T, in the units of e. With ``adapt`` it is the starting value; pi/2 makes independent draws
+        if the posterior is the metric's Gaussian.
+    metric
+        As for :class:`PCN`.
+    adapt : bool
+        Adapt both during warmup (never after), across chains: all share one step size and one
+        length. A chain then depends on the others, through these two numbers.
+    target : float in (0, 1)
+        Harmonic mean of the chains' acceptance probabilities to adapt to.
+    max_steps : int
+        Most steps of a trajectory.
+
+    Source
+    ------
+    A. Beskos, F. Pinski, J. Sanz-Serna, A. Stuart, Hybrid Monte Carlo on Hilbert spaces, Stochastic
+    Process. Appl. 121 (2011); M. Hoffman, A. Radul, P. Sountsov, An adaptive MCMC scheme for
+    setting trajectory lengths in Hamiltonian Monte Carlo, AISTATS 2021.
+    """
+
+    step_size: float = 0.5
+    trajectory: float = 1.5
+    metric: Metric | None = field(default=None, kw_only=True)
+    adapt: bool = field(default=True, kw_only=True)
+    target: float = field(default=0.65, kw_only=True)
+    max_steps: int = field(default=256, kw_only=True)
+
+    def __post_init__(self) -> None:
+        size = interval("step_size", self.step_size, 0.0, 2.0, closed_high=True)
+        object.__setattr__(self, "step_size", size)
+        object.__setattr__(self, "trajectory", positive("trajectory", self.trajectory))
+        object.__setattr__(self, "target", interval("target", self.target, 0.0, 1.0))
+        object.__setattr__(self, "max_steps", integer("max_steps", self.max_steps, 1))
+        _check_adaptation(self.adapt, self.metric)
+
+    def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
+        """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
+        _need_gradient("HMC", potential)
+        target = self.target if self.adapt else 0.0
+        reference = _reference(self.metric, potential)
+        return _core.run_hmc(
+            potential,
+            self.step_size,
+            self.trajectory,
+            self.max_steps,
+            target,
+            reference,
+            seed,
+            xi0,
+            threads,
+        )
 
 
 def _check_adaptation(adapt: Any, metric: Any) -> None:
     if not isinstance(adapt, bool):
         raise TypeError(f"adapt must be True or False, got {adapt!r}")
-    _check_metric(metric)
+    check_metric(metric)
 
 
-def _variance(metric: DiagonalMetric | None, potential: Any) -> Array | None:
-    if metric is None:
-        return None
-    return array("metric", metric.variance, (potential.white,))
+def _reference(metric: Metric | None, potential: Any) -> Any:
+    return None if metric is None else metric.reference(potential.white)
 
 
 def _need_gradient(name: str, potential: Any) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _canvas, _section, _validate
+from ._figures import efficiency as efficiency
+from ._figures import spectrum as spectrum
 from ._validate import Array
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Literal, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core, _validate
+from . import _validate
 from ._loop import DrawsRecorder, Loop, Recorder
+from ._start import prepare
 from ._validate import Array
 from .draws import Draws, Moments
 from .kernels import Kernel
@@ -33,7 +33,7 @@ def sample(
     threads: int = 0,
     keep: Literal["draws"] = "draws",
     store: str | os.PathLike[str] | None = None,
-    start: str | ArrayLike = "prior",
+    start: str | ArrayLike | None = None,
     progress: bool = True,
 ) -> Draws: ...
 @overload
@@ -50,7 +50,7 @@ def sample(
     keep: Literal["moments"],
     functionals: Mapping[str, ArrayLike | Functional] | None = None,
     store: str | os.PathLike[str] | None = None,
-    start: str | ArrayLike = "prior",
+    start: str | ArrayLike | None = None,
     progress: bool = True,
 ) -> Moments: ...
 def sample(
@@ -66,7 +66,7 @@ def sample(
     keep: str = "draws",
     functionals: Mapping[str, ArrayLike | Functional] | None = None,
     store: str | os.PathLike[str] | None = None,
-    start: str | ArrayLike = "prior",
+    start: str | ArrayLike | None = None,
     progress: bool = True,
 ) -> Draws | Moments:
     """Sample a posterior with several chains.
@@ -75,7 +75,7 @@ def sample(
     ----------
     posterior : Posterior
         What to sample.
-    kernel : PCN, MALA or ULA
+    kernel : PCN, MALA, HMC or ULA
         How.
     draws : int
         Draws to keep per chain: ``draws * thin`` iterations.
@@ -100,9 +100,11 @@ def sample(
         Stream to this Zarr folder, with checkpoints. The same call again continues a killed or
         interrupted run, with the very bits of an uninterrupted one; with more ``draws`` (and
         ``keep="draws"``) it extends it.
-    start : {"prior", "mean"} or array of shape (W,) or (chains, W)
-        Where chains start: at a draw of the prior, at its mean (white noise zero), or at this white
-        noise.
+    start : {"laplace", "prior", "mean"} or array of shape (W,) or (chains, W), optional
+        Where chains start. "laplace", the default if the model has a tangent: at independent draws
+        of the Laplace approximation, whose metric a kernel without one of its own gets too.
+        "prior", the default for other models: at draws of the prior. "mean": at its mean, white
+        noise zero. Or at this white noise.
     progress : bool
         Show a progress bar on stderr: acceptance, and iterations per second of all chains together.
 
@@ -124,6 +126,12 @@ def sample(
         If the store cannot be written.
     KeyboardInterrupt
         If Ctrl-C comes before the first draw; a store then holds a checkpoint all the same.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the search for the most probable point gave up (kept in ``notes`` of the result, and in
+        its summary), or if solves failed.
     """
     check_posterior(posterior)
     if isinstance(kernel, type) or not hasattr(kernel, "start"):
@@ -143,7 +151,8 @@ def sample(
         raise ValueError(
             'functionals belong to keep="moments"; with keep="draws" use Draws.functional'
         )
-    xi0 = _start(start, chains, seed, posterior.white)
+    begin = prepare(posterior, kernel, start, chains, seed, threads, store)
+    xi0, kernel = begin.xi, begin.kernel
     run = kernel.start(posterior.core, chains, seed, xi0, threads)
     chosen: dict[str, Array | Functional] = {}
     if functionals is not None:
@@ -151,8 +160,10 @@ def sample(
 
     size = posterior.parameters
     named = {"kernel": repr(kernel), "seed": seed, "warmup": warmup, "thin": thin}
-    plan = {**named, "chains": chains, "keep": keep}
-    about = provenance(**plan, draws=draws, threads=threads, solver=run.solver)
+    plan = {**named, "chains": chains, "keep": keep, "start": begin.name}
+    about = provenance(
+        **plan, draws=draws, threads=threads, solver=run.solver, notes=list(begin.notes)
+    )
     disk = None
     if store is not None:
         # batches have a length fixed by draws, so moments cannot be extended
@@ -180,18 +191,3 @@ def sample(
         domain=posterior.domain,
         at=posterior.at,
     )
-
-
-def _start(start: str | ArrayLike, chains: int, seed: int, white: int) -> Array:
-    """Return the white noise at which the chains start, (chains, W)."""
-    if isinstance(start, str):
-        _validate.choice("start", start, ("prior", "mean"))
-        if start == "mean":
-            return np.zeros((chains, white))
-        return np.asarray(_core.initial_white_noise(seed, chains, white))
-    given = _validate.array("start", start)
-    if given.shape not in ((white,), (chains, white)):
-        raise ValueError(
-            f"start must have shape ({white},) or ({chains}, {white}), got {given.shape}"
-        )
-    return np.array(np.broadcast_to(given, (chains, white)))

@@ -28,7 +28,7 @@ from .kernels import Kernel
 from .moments import Chunks, Functional, chunk_length
 from .posterior import Posterior
 
-FORMAT = 1
+FORMAT = 2
 Sections = dict[str, dict[str, Any]]
 
 
@@ -64,7 +64,8 @@ class Problem:
         theta = np.asarray(posterior.prior.push(points))
         exact = {"data": posterior.data, "noise": posterior.noise.expand(posterior.data.size)}
         if (metric := getattr(kernel, "metric", None)) is not None:
-            exact["metric"] = metric.variance  # the kernel's repr shows no more than its range
+            # the kernel's repr shows no more than their range
+            exact |= {f"metric {name}": values for name, values in metric.arrays().items()}
         close = {
             "prior": theta,
             "start": start,
@@ -296,6 +297,15 @@ class StoreRecorder:
         """Return the draws, with ``theta`` left on disk."""
         log_likelihood = np.asarray(self._store.log_likelihood[:])
         return Draws(self._store.theta, log_likelihood, **metadata)
+
+
+def stored_problem(path: str | os.PathLike[str]) -> Problem | None:
+    """Return what the store at ``path`` samples; None if there is no store, or none that reads."""
+    file = Path(path) / "checkpoint" / "problem.npz"
+    try:
+        return Problem.from_sections(_load(file)) if file.exists() else None
+    except (ValueError, KeyError, OSError):
+        return None  # Store says what is wrong with it
 
 
 def _zarr() -> Any:

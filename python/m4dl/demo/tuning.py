@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from .._validate import Array
-from ..kernels import MALA, DiagonalMetric
+from ..kernels import MALA
+from ..metrics import DiagonalMetric
 from ..posterior import Posterior
 from ..priors import SparsePrior
 from .settings import Settings

@@ -26,7 +26,13 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
 }
 
 // What a stream of random numbers is for; streams never overlap.
-enum class Stream : std::uint32_t { kStart = 1, kProposal = 2, kAccept = 3, kPrior = 4 };
+enum class Stream : std::uint32_t {
+    kStart = 1,
+    kProposal = 2,
+    kAccept = 3,
+    kPrior = 4,
+    kTrajectory = 5
+};
 
 // The random numbers of one block of chains: lane l belongs to chain `first_chain + l`.
 class Random {
@@ -38,6 +44,8 @@ public:
     void normals(Stream stream, std::uint64_t step, Eigen::Ref<Block> out, Index first = 0) const;
     // Uniforms on (0, 1).
     Lanes uniforms(Stream stream, std::uint64_t step) const;
+    // One uniform for all chains of the seed.
+    double shared_uniform(Stream stream, std::uint64_t step) const;
 
 private:
     std::uint64_t seed_;

@@ -1,8 +1,9 @@
 // Phi(xi) = 1/2 sum_i ((y_i - G(T(xi))_i) / sigma_i)^2: all that a kernel sees of a posterior.
-// The target is exp(-Phi(xi)) N(0, I).
+// The target is exp(-Phi(xi)) N(0, I). A reference puts another white noise z in the place of xi.
 #pragma once
 
 #include "m4dl/base/parallel.hpp"
+#include "m4dl/bayes/reference.hpp"
 #include "m4dl/model/any.hpp"
 #include "m4dl/prior/any.hpp"
 
@@ -22,7 +23,7 @@ public:
         auto prior_work = prior_.work();
         Block theta = Block::Zero(parameters(), kLanes);
         prior_work->push(Block::Zero(white(), kLanes), theta);
-        reference_ = model_.reference(theta.col(0).matrix());
+        solver_reference_ = model_.reference(theta.col(0).matrix());
     }
 
     Index white() const { return prior_.white(); }
@@ -36,44 +37,64 @@ public:
         return model_.threaded() ? Threads::kInsideBlocks : Threads::kAcrossBlocks;
     }
 
-    // The potential at work on one block of chains.
+    // The potential at work on one block of chains, in the white noise of a reference if there is one.
     class Work {
     public:
-        Work(const Potential& p, Chains chains)
+        Work(const Potential& p, Chains chains, const Reference* reference = nullptr)
             : p_(p),
+              reference_(reference),
               model_(p.model_.work(chains)),
               prior_(p.prior_.work()),
               theta_(zeros(p.parameters())),
               dtheta_(zeros(p.parameters())),
               y_(Block::Zero(p.data_.size(), kLanes)) {
-            if (p.reference_) model_->refer(p.reference_);
+            if (p.solver_reference_) model_->refer(p.solver_reference_);
+            if (!reference_) return;
+            xi_ = zeros(p.white());
+            space_ = reference_->workspace();
         }
 
         // Of the model's solver, in the last solve of the last call.
         Lanes iterations() const { return model_->iterations(); }
 
-        // theta = T(xi); valid until the next call.
-        const Block& theta(const Block& xi) {
-            prior_->push(xi, theta_);
+        // theta = T(xi(z)); valid until the next call.
+        const Block& theta(const Block& z) {
+            prior_->push(white(z), theta_);
             return theta_;
         }
-        Lanes phi(const Block& xi) {
+        // Psi(z), which is Phi(z) without a reference.
+        Lanes phi(const Block& z) {
+            const Block& xi = white(z);
             prior_->push(xi, theta_);
             model_->forward(theta_, y_);
             Lanes sum = Lanes::Zero();
             for (Index i = 0; i < y_.rows(); ++i)
                 sum += p_.precision_[i] * (y_.row(i) - p_.data_[i]).square();
-            return 0.5 * sum;
+            if (!reference_) return 0.5 * sum;
+            return 0.5 * sum + excess(xi, z);
         }
-        Lanes phi(const Block& xi, Block& gradient) {
-            const Lanes value = phi(xi);
+        // grad Psi(z) = C^{1/2} (grad Phi(xi) + xi) - z.
+        Lanes phi(const Block& z, Block& gradient) {
+            const Lanes value = phi(z);
             for (Index i = 0; i < y_.rows(); ++i)
                 y_.row(i) = p_.precision_[i] * (y_.row(i) - p_.data_[i]);
             model_->pull(y_, dtheta_);
             prior_->pull(dtheta_, gradient);
+            if (!reference_) return value;
+            gradient += xi_;
+            reference_->pull(gradient, space_);
+            gradient -= z;
             return value;
         }
-        // out = T' G' Sigma^{-1} G' T dxi, at the point of the last phi.
+        // Phi(xi(z)) where psi = Psi(z) is known.
+        Lanes misfit(const Block& z, const Lanes& psi) {
+            return reference_ ? Lanes(psi - excess(white(z), z)) : psi;
+        }
+        // xi <- z(xi).
+        void to_reference(Block& xi) {
+            if (reference_) reference_->invert(xi, space_);
+        }
+        // out = T' G' Sigma^{-1} G' T dxi, at the point of the last phi; without a reference.
         void gauss_newton(const Block& dxi, Block& out) {
             prior_->tangent(dxi, dtheta_);
             model_->push(dtheta_, y_);
@@ -83,10 +104,18 @@ public:
         }
 
     private:
+        const Block& white(const Block& z) {
+            if (!reference_) return z;
+            reference_->push(z, xi_, space_);
+            return xi_;
+        }
+
         const Potential& p_;
+        const Reference* reference_;
         std::unique_ptr<AnyModel::Work> model_;
         std::unique_ptr<AnyPrior::Work> prior_;
-        Block theta_, dtheta_, y_;
+        Block theta_, dtheta_, y_, xi_;
+        Reference::Workspace space_;
     };
 
 private:
@@ -94,7 +123,7 @@ private:
     AnyPrior prior_;
     Vector data_, precision_;
     // What the model's solver shares among chains, at the prior's mean; null if it shares nothing.
-    SharedReference reference_;
+    SharedReferenceState solver_reference_;
 };
 
 }  // namespace m4dl

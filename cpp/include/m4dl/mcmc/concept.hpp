@@ -15,15 +15,22 @@ struct ChainState {
     Block gradient, proposal_gradient, noise;  // gradient of Phi at xi; empty without one
     Lanes phi = Lanes::Zero();
 
-    ChainState(Index white, bool with_gradient) : xi(Block::Zero(white, kLanes)), proposal(xi) {
+    // Kernels whose trajectories have a length, one for all chains: that length; and, while it adapts,
+    // the centre of the chains and what a step found of the length's gradient.
+    double trajectory = 0.0;
+    const Vector* centre = nullptr;
+    Lanes growth = Lanes::Zero();
+
+    ChainState(Index white, bool with_gradient) : xi(zeros(white)), proposal(zeros(white)) {
         if (!with_gradient) return;
-        gradient = proposal_gradient = noise = xi;
+        for (Block* field : {&gradient, &proposal_gradient, &noise}) *field = zeros(white);
     }
 };
 
 struct StepResult {
-    Lanes probability;  // of acceptance: min(1, ratio), 0 where the solve failed
-    Lanes failed;       // 1 where the proposal's potential or gradient is not finite
+    Lanes probability;      // of acceptance: min(1, ratio), 0 where the solve failed
+    Lanes failed;           // 1 where the proposal's potential or gradient is not finite
+    Index evaluations = 1;  // of the potential, with its gradient if the kernel has one
 };
 
 template <class K>
@@ -35,6 +42,10 @@ concept Kernel = requires(const K& kernel, ChainState& state, Potential::Work& p
     { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
     { kernel.step(state, potential, random, step, step_size) } -> std::same_as<StepResult>;
 };
+
+// Kernels whose step size and trajectory length are one for all chains, and adapt to all of them.
+template <class K>
+inline constexpr bool kAcrossChains = requires { requires K::kAcrossChains; };
 
 // Copies the proposal into the lanes where `accept` holds.
 inline void accept_lanes(const Eigen::Array<bool, 1, kLanes>& accept, const Block& proposal,

@@ -1,7 +1,7 @@
 // Metropolis-adjusted Langevin (Roberts, Tweedie, Bernoulli 1996): the Euler step with the exact
 // Metropolis correction. With g = xi + grad Phi, the noise that would lead back from xi' to xi is
 //
-//     w' = sqrt(h/2) C^{1/2} (g(xi) + g(xi')) - w,
+//     w' = sqrt(h/2) (g(xi) + g(xi')) - w,
 //
 // so log q(xi', xi) - log q(xi, xi') = (|w|^2 - |w'|^2)/2.
 #pragma once
@@ -12,7 +12,6 @@ namespace m4dl {
 
 struct Mala {
     double step_size;
-    Metric metric;
     double target = 0.0;
 
     static constexpr bool kGradient = true;
@@ -22,15 +21,14 @@ struct Mala {
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
                     std::uint64_t step, const Lanes& h) const {
-        langevin_proposal(s, metric, random, step, h);
+        langevin_proposal(s, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         const Lanes root = (0.5 * h).sqrt();
         // The change of |xi|^2 + |noise|^2, summed without cancellation.
         const Lanes change = sum_rows(s.xi.rows(), [&](Index k) -> Lanes {
             const Lanes here = s.xi.row(k), there = s.proposal.row(k), w = s.noise.row(k);
-            const Lanes back = (root * metric.square_root(k)) *
-                                   (here + s.gradient.row(k) + there + s.proposal_gradient.row(k)) -
-                               w;
+            const Lanes back =
+                root * (here + s.gradient.row(k) + there + s.proposal_gradient.row(k)) - w;
             return (here - there) * (here + there) + (w - back) * (w + back);
         });
         const Lanes log_ratio = s.phi - phi + 0.5 * change;

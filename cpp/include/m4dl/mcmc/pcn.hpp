@@ -1,20 +1,18 @@
-// Preconditioned Crank-Nicolson (Cotter, Roberts, Stuart, White, Statist. Sci. 2013; generalised to
-// a reference N(0, C) by Rudolf and Sprungk, Found. Comput. Math. 2018):
+// Preconditioned Crank-Nicolson (Cotter, Roberts, Stuart, White, Statist. Sci. 2013):
 //
-//     xi' = sqrt(1 - beta^2) xi + beta C^{1/2} w,
+//     xi' = sqrt(1 - beta^2) xi + beta w,
 //
-// reversible for N(0, C). With C = I the ratio is the likelihood's alone; in white space the prior
-// mean cannot enter, so the proposal cannot be wrongly centred.
+// reversible for N(0, I), so that the ratio is the potential's alone. In white space the prior mean
+// cannot enter, so the proposal cannot be wrongly centred; on the white noise of a reference N(m, C)
+// it is the generalised pCN, centred at m.
 #pragma once
 
 #include "m4dl/mcmc/concept.hpp"
-#include "m4dl/mcmc/metric.hpp"
 
 namespace m4dl {
 
 struct Pcn {
     double beta;
-    Metric metric;
     double target = 0.0;
 
     static constexpr bool kGradient = false;
@@ -36,12 +34,11 @@ struct Pcn {
                 random.normals(Stream::kProposal, step, noise.topRows(count), first);
                 for (Index k = 0; k < count; ++k)
                     s.proposal.row(first + k) =
-                        keep * s.xi.row(first + k) +
-                        (beta_now * metric.square_root(first + k)) * noise.row(k);
+                        keep * s.xi.row(first + k) + beta_now * noise.row(k);
             }
         });
         const Lanes phi = potential.phi(s.proposal);
-        const Lanes log_ratio = s.phi - phi + (metric.excess(s.xi) - metric.excess(s.proposal));
+        const Lanes log_ratio = s.phi - phi;
         return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), false);
     }
 };

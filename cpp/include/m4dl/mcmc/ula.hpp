@@ -9,7 +9,6 @@ namespace m4dl {
 
 struct Ula {
     double step_size;
-    Metric metric;
 
     static constexpr bool kGradient = true;
     double first_step_size() const { return step_size; }
@@ -18,7 +17,7 @@ struct Ula {
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
                     std::uint64_t step, const Lanes& h) const {
-        langevin_proposal(s, metric, random, step, h);
+        langevin_proposal(s, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         // One gradient entry that is not finite makes this sum so.
         const Lanes sum = phi + sum_rows(s.xi.rows(), [&](Index k) -> Lanes {

@@ -44,7 +44,7 @@ public:
     const EllipticSolver& solver() const { return *solver_; }
 
     // The solver's, at one state.
-    SharedReference reference(const Vector& theta) const {
+    SharedReferenceState reference(const Vector& theta) const {
         return solver_->reference(coefficient(theta));
     }
 

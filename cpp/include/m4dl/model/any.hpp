@@ -19,7 +19,7 @@ public:
         virtual void push(const Block& dtheta, Block& dy) = 0;
         // Of an iterative solver, in the last solve of the last call; 0 without one.
         virtual Lanes iterations() const = 0;
-        virtual void refer(const SharedReference& reference) = 0;
+        virtual void refer(const SharedReferenceState& reference) = 0;
     };
 
     template <ForwardModel M>
@@ -34,7 +34,7 @@ public:
     std::string solver() const { return self_->solver(); }
     bool threaded() const { return self_->threaded(); }
     // What its solver prepares at one state for all chains; null where there is no such thing.
-    SharedReference reference(const Vector& theta) const { return self_->reference(theta); }
+    SharedReferenceState reference(const Vector& theta) const { return self_->reference(theta); }
     std::unique_ptr<Work> work(Chains chains) const { return self_->work(chains); }
 
 private:
@@ -46,7 +46,7 @@ private:
         virtual bool has_push() const = 0;
         virtual std::string solver() const = 0;
         virtual bool threaded() const = 0;
-        virtual SharedReference reference(const Vector& theta) const = 0;
+        virtual SharedReferenceState reference(const Vector& theta) const = 0;
         virtual std::unique_ptr<Work> work(Chains chains) const = 0;
     };
 
@@ -66,7 +66,7 @@ private:
                 return workspace.solver->iterations();
             return Lanes::Zero();
         }
-        void refer(const SharedReference& reference) override {
+        void refer(const SharedReferenceState& reference) override {
             if constexpr (requires { workspace.solver->refer(reference); })
                 workspace.solver->refer(reference);
         }
@@ -94,7 +94,7 @@ private:
                 return model->solver().threaded();
             return false;
         }
-        SharedReference reference(const Vector& theta) const override {
+        SharedReferenceState reference(const Vector& theta) const override {
             if constexpr (requires { model->reference(theta); }) return model->reference(theta);
             return nullptr;
         }

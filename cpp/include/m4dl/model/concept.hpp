@@ -16,10 +16,10 @@ struct Chains {
 
 // What a model's solver prepares at one state and shares among all chains (a factor, say); opaque to
 // all but that solver. Results depend on it within the solver's tolerance only.
-struct Reference {
-    virtual ~Reference() = default;
+struct ReferenceState {
+    virtual ~ReferenceState() = default;
 };
-using SharedReference = std::shared_ptr<const Reference>;
+using SharedReferenceState = std::shared_ptr<const ReferenceState>;
 
 template <class M>
 concept ForwardModel =

@@ -54,7 +54,7 @@ public:
         // Of the last solve; 0 for a direct solver.
         virtual Lanes iterations() const { return Lanes::Zero(); }
         // From now on solves with what was prepared by `reference`.
-        virtual void refer(SharedReference) {}
+        virtual void refer(SharedReferenceState) {}
     };
 
     virtual ~EllipticSolver() = default;
@@ -66,7 +66,7 @@ public:
     virtual bool threaded() const { return false; }
     // What all chains share, prepared at the coefficient c; null where the solver shares nothing or
     // A(c) is not positive definite.
-    virtual SharedReference reference(const Vector&) const { return nullptr; }
+    virtual SharedReferenceState reference(const Vector&) const { return nullptr; }
 };
 
 using SharedOperator = std::shared_ptr<const AffineOperator>;

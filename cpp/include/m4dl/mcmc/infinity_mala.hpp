@@ -1,0 +1,33 @@
+// Infinity-MALA: the semi-implicit Langevin step, which does not shrink with the dimension. It is one
+// step of the splitting with eps = sqrt(h), so the change of energy is its Metropolis ratio.
+#pragma once
+
+#include "m4dl/mcmc/splitting.hpp"
+
+namespace m4dl {
+
+struct InfinityMala {
+    double step_size;
+    double target = 0.0;
+
+    static constexpr bool kGradient = true;
+    double first_step_size() const { return step_size; }
+    double largest_step_size() const { return kLargestSplittingStep * kLargestSplittingStep; }
+    double target_acceptance() const { return target; }
+
+    StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
+                    std::uint64_t step, const Lanes& h) const {
+        random.normals(Stream::kProposal, step, s.noise);
+        const Lanes kappa = 0.5 * h.sqrt();
+        Lanes kicks =
+            kick_and_rotate(s.gradient, kappa, Rotation(kappa), s.xi, s.proposal, s.noise);
+        const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
+        kicks += kick(s.proposal_gradient, kappa, s.noise);
+        const Lanes log_ratio = s.phi - phi - kicks;
+        return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
+    }
+};
+
+static_assert(Kernel<InfinityMala>);
+
+}  // namespace m4dl

@@ -1,0 +1,294 @@
+"""``laplace``: the Gaussian that fits a posterior at its most probable point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core, _validate
+from ._map import MapEstimate, find_map, need_tangent
+from ._validate import Array
+from .metrics import LowRankMetric
+from .posterior import Posterior, check_posterior
+
+FIRST = 32
+"""Random directions of the first look at a spectrum whose rank is not given."""
+
+
+@dataclass(frozen=True, repr=False)
+class Laplace:
+    """N(m, (I + H)^{-1}) in white space, H ~ V diag(lambda) V' the Gauss-Newton Hessian at m.
+
+    Attributes
+    ----------
+    posterior : Posterior
+    xi : (W,) array
+        m, in white space.
+    mean : (D,) array
+        T(m); for a Gaussian prior the mean of theta.
+    eigenvalues : (r,) array
+        lambda, descending: the information of the data about a direction, in units of the prior's.
+    eigenvectors : (W, r) array
+        V, orthonormal columns.
+    spectrum : (samples,) array
+        All eigenvalues that were seen, with those beyond the rank.
+    log_determinant : float
+        log det(I + H), up to the eigenvalues beyond the rank.
+    expected_information_gain : float
+        Half of it, in nats: the expected Kullback-Leibler divergence from prior to posterior, exact
+        for linear models.
+    map : MapEstimate or None
+        How m was found; None if it was given.
+    """
+
+    posterior: Posterior
+    xi: Array
+    eigenvalues: Array
+    eigenvectors: Array
+    spectrum: Array
+    threads: int = field(default=0, compare=False)
+    map: MapEstimate | None = None
+
+    @property
+    def converged(self) -> bool:
+        """False if the search for m gave up."""
+        return self.map is None or self.map.converged
+
+    @cached_property
+    def mean(self) -> Array:
+        return self.posterior.prior.push(self.xi, self.threads)
+
+    @cached_property
+    def metric(self) -> LowRankMetric:
+        """The metric of this Gaussian, for kernels."""
+        return LowRankMetric(self.xi, self.eigenvectors, 1.0 / (1.0 + self.eigenvalues))
+
+    @property
+    def log_determinant(self) -> float:
+        return float(np.log1p(self.eigenvalues).sum())
+
+    @property
+    def expected_information_gain(self) -> float:
+        return 0.5 * self.log_determinant
+
+    def variance(self) -> Array:
+        """Return the pointwise variance of theta, (D,): the prior's, less what the data explain.
+
+        Exact for Gaussian priors, linearised at m for others. Costs a solve of the prior for each
+        parameter.
+        """
+        prior = self.posterior.prior
+        at = np.broadcast_to(self.xi, self.eigenvectors.T.shape)
+        directions = prior.tangent(at, self.eigenvectors.T)
+        shrink = self.eigenvalues / (1.0 + self.eigenvalues)
+        return np.asarray(prior.marginal_std() ** 2 - shrink @ directions**2)
+
+    def std(self) -> Array:
+        """Return the pointwise standard deviation of theta, (D,)."""
+        return np.sqrt(self.variance())
+
+    def draw(self, count: int, seed: int) -> Array:
+        """Return ``count`` independent draws of theta, (count, D)."""
+        return self.posterior.prior.push(self.draw_white(count, seed), self.threads)
+
+    def draw_white(self, count: int, seed: int) -> Array:
+        """Return ``count`` independent draws of white noise xi, (count, W)."""
+        count = _validate.integer("count", count, 1)
+        noise = _core.prior_white_noise(_seed(seed), count, self.posterior.white)
+        shrink = 1.0 / np.sqrt(1.0 + self.eigenvalues) - 1.0
+        along = (noise @ self.eigenvectors) * shrink
+        return np.asarray(self.xi + noise + along @ self.eigenvectors.T)
+
+    def __repr__(self) -> str:
+        state = "" if self.converged else "MAP NOT CONVERGED, "
+        top = f"{self.eigenvalues[0]:.4g} to {self.eigenvalues[-1]:.4g}" if self.rank else "none"
+        return (
+            f"Laplace({state}rank {self.rank} of {self.posterior.white}, eigenvalues {top}, "
+            f"expected information gain {self.expected_information_gain:.4g} nats)"
+        )
+
+    @property
+    def rank(self) -> int:
+        """Number r of eigenpairs."""
+        return len(self.eigenvalues)
+
+
+def laplace(
+    posterior: Posterior,
+    rank: int | None = None,
+    *,
+    threshold: float = 0.01,
+    at: MapEstimate | ArrayLike | None = None,
+    passes: int = 2,
+    oversampling: int = 16,
+    seed: int = 0,
+    threads: int = 0,
+) -> Laplace:
+    """Approximate a posterior by a Gaussian at its most probable point.
+
+    Its precision in white space is I + H, with H = J' Sigma^{-1} J of low rank: the data tell of a
+    few directions only. The leading eigenpairs are found by products with random directions, eight
+    to a block of lanes, that share one factorisation.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Its model must have a tangent and an adjoint.
+    rank : int, optional
+        Number of eigenpairs; at most min(W, data). By default those that reach ``threshold``.
+    threshold : float
+        Eigenvalues below it are left out when no rank is given: they change a variance by less than
+        this share.
+    at : MapEstimate or (W,) array, optional
+        The point m in white space; by default that of :func:`find_map`.
+    passes : {1, 2}
+        2: a basis of the range, then the products with it (Rayleigh-Ritz). 1: Nyström's formula
+        from the first products alone, half the solves, less accurate at the end of the spectrum.
+    oversampling : int
+        Random directions beyond the rank.
+    seed : int
+        Of the random directions (and of the starts of :func:`find_map`).
+    threads : int
+        0 is OpenMP's own choice.
+
+    Returns
+    -------
+    Laplace
+
+    Raises
+    ------
+    ValueError
+        A model without a tangent, a rank that is too large, a Hessian that is not finite.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the search for m has not converged.
+
+    Source
+    ------
+    N. Halko, P. Martinsson, J. Tropp, SIAM Rev. 53 (2011), algorithms 4.1 and 5.3 (two passes); J.
+    Tropp, A. Yurtsever, M. Udell, V. Cevher, Fixed-rank approximation of a positive-semidefinite
+    matrix from streaming data, NeurIPS 30 (2017), algorithm 3 (one pass); T. Bui-Thanh, O. Ghattas,
+    J. Martin, G. Stadler, SIAM J. Sci. Comput. 35 (2013), for the prior-preconditioned Hessian.
+    """
+    check_posterior(posterior)
+    need_tangent("laplace", posterior)
+    limit = min(posterior.white, posterior.data.size)
+    if rank is not None and _validate.integer("rank", rank, 1) > limit:
+        raise ValueError(
+            f"rank must be at most {limit}, the smaller of {posterior.white} white noises and "
+            f"{posterior.data.size} data, got {rank}"
+        )
+    threshold = _validate.positive("threshold", threshold)
+    if passes not in (1, 2) or isinstance(passes, bool):
+        raise ValueError(f"passes must be 1 or 2, got {passes!r}")
+    oversampling = _validate.integer("oversampling", oversampling, 0)
+    threads = _validate.thread_count(threads)
+    found: MapEstimate | None = None
+    if at is None:
+        found = find_map(posterior, seed=_seed(seed), threads=threads)
+    elif isinstance(at, MapEstimate):
+        found = at
+    xi = _validate.array("at", at if found is None else found.xi, (posterior.white,))  # type: ignore[arg-type]
+
+    hessian = _Hessian(posterior, xi, threads)
+    sketch = _Sketch(hessian, posterior.white, _seed(seed), passes)
+    if rank is not None:
+        sketch.extend(min(rank + oversampling, limit))
+    else:
+        # the smallest value found must lie below the threshold, with the oversampling to spare
+        wanted = FIRST
+        while True:
+            sketch.extend(min(wanted, limit))
+            spectrum = sketch.eigenpairs()[0]
+            if sketch.size == limit or (spectrum >= threshold).sum() + oversampling <= sketch.size:
+                break
+            wanted = 2 * sketch.size
+    spectrum, vectors = sketch.eigenpairs()
+    kept = int((spectrum >= threshold).sum()) if rank is None else rank
+    return Laplace(posterior, xi, spectrum[:kept], vectors[:, :kept], spectrum, threads, found)
+
+
+class _Hessian:
+    """Products with H at one point, whose equation is solved once for each block of lanes."""
+
+    def __init__(self, posterior: Posterior, xi: Array, threads: int) -> None:
+        lanes = int(_core.build_info()["lanes"])
+        count = threads or int(_core.build_info()["threads"])
+        self.rows = lanes * count
+        self.at = _core.Linearised(posterior.core, np.tile(xi, (self.rows, 1)), threads)
+
+    def __call__(self, rows: Array) -> Array:
+        """Return H applied to each of the rows (n, W)."""
+        out = np.empty_like(rows)
+        for first in range(0, len(rows), self.rows):
+            part = rows[first : first + self.rows]
+            padded = np.zeros((self.rows, rows.shape[1]))
+            padded[: len(part)] = part
+            out[first : first + len(part)] = np.asarray(self.at.product(padded))[: len(part)]
+        if not np.isfinite(out).all():
+            raise ValueError("the Gauss-Newton Hessian is not finite at this point: a solve failed")
+        return out
+
+
+class _Sketch:
+    """Products of a symmetric positive semidefinite matrix with random directions, as rows."""
+
+    def __init__(self, apply: Callable[[Array], Array], white: int, seed: int, passes: int) -> None:
+        self.apply, self.white, self.seed, self.passes = apply, white, seed, passes
+        empty = np.empty((0, white))
+        self.omega = self.image = self.basis = self.second = empty
+        self.size = 0
+
+    def extend(self, size: int) -> None:
+        """Take as many directions as are missing."""
+        omega = np.asarray(_core.prior_white_noise(self.seed, size, self.white))[self.size :]
+        image = self.apply(omega)
+        self.size = size
+        if self.passes == 1:
+            self.omega, self.image = np.vstack([self.omega, omega]), np.vstack([self.image, image])
+            return
+        for _ in range(2):  # Gram-Schmidt twice is enough
+            image = image - (image @ self.basis.T) @ self.basis
+            image = np.linalg.qr(image.T)[0].T
+        self.basis = np.vstack([self.basis, image])
+        self.second = np.vstack([self.second, self.apply(image)])
+
+    def eigenpairs(self) -> tuple[Array, Array]:
+        """Return eigenvalues (size,), descending, and orthonormal eigenvectors (W, size)."""
+        if self.passes == 2:
+            small = self.basis @ self.second.T
+            values, turn = np.linalg.eigh((small + small.T) / 2)
+            values, vectors = values[::-1], (self.basis.T @ turn)[:, ::-1]
+        else:
+            values, vectors = self._nystrom()
+        return np.maximum(values, 0.0), vectors
+
+    def _nystrom(self) -> tuple[Array, Array]:
+        """Y (Omega' Y)^{-1} Y', with a shift that rounding cannot make indefinite."""
+        shift = np.finfo(float).eps * np.sqrt(self.white) * float(np.linalg.norm(self.image, 2))
+        y = self.image + shift * self.omega
+        core = self.omega @ y.T
+        values, turn = np.linalg.eigh((core + core.T) / 2)
+        keep: NDArray[np.bool_] = values > shift
+        factor = (turn[:, keep] / np.sqrt(values[keep])).T @ y
+        vectors, singular, _ = np.linalg.svd(factor.T, full_matrices=False)
+        missing = self.size - len(singular)
+        if missing:  # directions that H does not see: any that complete the basis
+            rest = self.omega[:missing].T
+            for _ in range(2):
+                rest = rest - vectors @ (vectors.T @ rest)
+            vectors = np.hstack([vectors, np.linalg.qr(rest)[0]])
+        return np.concatenate([singular**2 - shift, np.zeros(missing)]), vectors
+
+
+def _seed(seed: Any) -> int:
+    if _validate.integer("seed", seed, 0) >= 2**64:
+        raise ValueError(f"seed must be below 2**64, got {seed}")
+    return int(seed)

@@ -1,0 +1,100 @@
+"""The Laplace metric, corrected by a short run: the mean is not the mode, nor the curvature the
+covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import _core, _validate
+from ._laplace import Laplace
+from .kernels import HMC
+from .metrics import LowRankMetric
+
+PER_DIRECTION = 10
+"""Fewest draws of a pilot run, all chains together, for each direction whose variance it learns."""
+
+
+def refined_metric(
+    fit: Laplace,
+    *,
+    seed: int,
+    draws: int = 512,
+    warmup: int = 128,
+    chains: int = 8,
+    widen: float = 1.2,
+    threads: int = 0,
+) -> LowRankMetric:
+    """Correct the metric of a Laplace approximation by the draws of a short HMC run.
+
+    In the directions of ``fit.eigenvectors``, which stay, centre and covariance become those of the
+    draws; the others stay the prior's around the mode. pCN gains most: it moves around the centre,
+    and the most probable point of a curved posterior can lie many standard deviations off its mean.
+
+    Parameters
+    ----------
+    fit : Laplace
+        Of the posterior; its rank is the number of directions.
+    seed : int
+        Of the run. Take another one for the run that will use the metric.
+    draws, warmup : int
+        Trajectories of each chain that count, and before them.
+    chains : int
+    widen : float
+        Factor of the variances. pCN with long steps is almost an independence sampler, which stays
+        for long where its proposals are rarer than the posterior: it wants more than 1, HMC and
+        MALA want 1.
+    threads : int
+        0 is OpenMP's own choice.
+
+    Returns
+    -------
+    LowRankMetric
+
+    Raises
+    ------
+    ValueError
+        Fewer than ten draws, all chains together, for each direction; a run that does not move.
+
+    Source
+    ------
+    A metric from the draws of all chains, as in H. Haario, E. Saksman, J. Tamminen, Bernoulli 7
+    (2001), but found once and then fixed, and in the likelihood-informed directions alone: T. Cui,
+    K. Law, Y. Marzouk, J. Comput. Phys. 304 (2016), section 3.
+    """
+    if not isinstance(fit, Laplace):
+        raise TypeError(f"fit must be a m4dl Laplace, got {type(fit).__name__}")
+    seed = _validate.integer("seed", seed, 0)
+    draws = _validate.integer("draws", draws, 1)
+    warmup = _validate.integer("warmup", warmup, 0)
+    chains = _validate.integer("chains", chains, 1)
+    widen = _validate.positive("widen", widen)
+    threads = _validate.thread_count(threads)
+    if draws * chains < PER_DIRECTION * fit.rank:
+        raise ValueError(
+            f"draws times chains must be at least {PER_DIRECTION * fit.rank}, {PER_DIRECTION} for "
+            f"each of {fit.rank} directions, got {draws} times {chains}"
+        )
+    if fit.rank == 0:
+        return fit.metric
+    white = fit.posterior.white
+    noise = np.asarray(_core.initial_white_noise(seed, chains, white))
+    start = np.asarray(fit.metric.reference(white).push(noise))
+    run = HMC(metric=fit.metric).start(fit.posterior.core, chains, seed, start, threads)
+    run.adapting = True
+    run.advance(warmup)
+    run.adapting = False
+    along = np.empty((draws, chains, fit.rank))
+    for k in range(draws):
+        run.advance(1)
+        along[k] = np.asarray(run.state()["xi"]) @ fit.eigenvectors
+    # z has unit variance for the Gaussian of the fit
+    flat = along.reshape(-1, fit.rank) / np.sqrt(1.0 + fit.eigenvalues)
+    covariance = np.atleast_2d(np.cov(flat.T))
+    variance, turn = np.linalg.eigh(covariance)
+    if not variance[0] > 0.0:
+        raise ValueError(
+            f"the pilot run did not move in all {fit.rank} directions: mean acceptance "
+            f"{float(np.mean(run.accepted)) / (draws + warmup):.3g}; take a longer warmup"
+        )
+    basis = np.linalg.qr(fit.eigenvectors @ turn)[0]
+    return LowRankMetric(fit.xi + fit.eigenvectors @ flat.mean(axis=0), basis, widen * variance)

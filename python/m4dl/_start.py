@@ -1,0 +1,99 @@
+"""Where chains start, and the metric that comes with it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core, _validate
+from ._laplace import laplace
+from ._map import find_map, need_tangent
+from ._validate import Array
+from .metrics import LowRankMetric
+from .posterior import Posterior
+from .store import stored_problem
+
+METRIC_THRESHOLD = 0.1
+"""Directions in which the data change a variance by less are left to the prior by the metric."""
+MAP_TOLERANCE = 0.01
+"""Posterior standard deviations: closer to the mode a start and a centre need not be."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """White noise (chains, W), the kernel with its metric, and what is to be told about them."""
+
+    name: str
+    xi: Array
+    kernel: Any
+    notes: tuple[str, ...] = ()
+
+
+def prepare(
+    posterior: Posterior,
+    kernel: Any,
+    start: str | ArrayLike | None,
+    chains: int,
+    seed: int,
+    threads: int,
+    store: str | os.PathLike[str] | None,
+) -> Start:
+    """Resolve the argument ``start`` of :func:`m4dl.sample`."""
+    white = posterior.white
+    if start is None:
+        start = "laplace" if posterior.core.has_tangent else "prior"
+    if not isinstance(start, str):
+        given = _validate.array("start", start)
+        if given.shape not in ((white,), (chains, white)):
+            raise ValueError(
+                f"start must have shape ({white},) or ({chains}, {white}), got {given.shape}"
+            )
+        return Start("given", np.array(np.broadcast_to(given, (chains, white))), kernel)
+    _validate.choice("start", start, ("laplace", "prior", "mean"))
+    if start == "mean":
+        return Start(start, np.zeros((chains, white)), kernel)
+    noise = np.asarray(_core.initial_white_noise(seed, chains, white))
+    if start == "prior":
+        return Start(start, noise, kernel)
+    need_tangent("start='laplace'", posterior)
+    if (continued := _continued(store, kernel, chains, white)) is not None:
+        return continued
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = find_map(posterior, seed=seed, tolerance=MAP_TOLERANCE, threads=threads)
+        fit = laplace(posterior, threshold=METRIC_THRESHOLD, at=found, seed=seed, threads=threads)
+    for warning in caught:
+        notes.append(str(warning.message))
+        warnings.warn(notes[-1], RuntimeWarning, stacklevel=3)
+    # through the compiled map, lane by lane: a chain's start must not depend on their number
+    xi = np.asarray(fit.metric.reference(white).push(noise))
+    return Start(start, xi, _with_metric(kernel, fit.metric), tuple(notes))
+
+
+def _with_metric(kernel: Any, metric: LowRankMetric) -> Any:
+    """The kernel with this metric, if it takes one and has none of its own."""
+    takes_one = is_dataclass(kernel) and hasattr(kernel, "metric")
+    return replace(kernel, metric=metric) if takes_one and kernel.metric is None else kernel
+
+
+def _continued(
+    store: str | os.PathLike[str] | None, kernel: Any, chains: int, white: int
+) -> Start | None:
+    """Start and metric of the run in a store, which it must go on with to the last bit."""
+    problem = None if store is None else stored_problem(store)
+    if problem is None or problem.settings.get("start") != "laplace":
+        return None
+    xi = problem.close.get("start")
+    if xi is None or xi.shape != (chains, white):
+        return None
+    names = ("centre", "basis", "variance")
+    parts = [problem.exact.get(f"metric {name}") for name in names]
+    if all(part is not None for part in parts):
+        kernel = _with_metric(kernel, LowRankMetric(*parts))  # type: ignore[arg-type]
+    return Start("laplace", xi, kernel)
