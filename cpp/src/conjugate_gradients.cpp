@@ -38,23 +38,25 @@ M4DL_INLINE void products_kernel(const double* r, const float* z, Index rows, do
 template <int W>
 M4DL_INLINE void direction_kernel(const float* z, const double* beta, double* p, Index rows) {
     for (int h = 0; h < L; h += W) {
-        const Real<W> factor = load<W>(beta + h);
+        const Real<W> factor = beta ? load<W>(beta + h) : Real<W>{};
+        const bool turn = beta != nullptr;
         for (Index k = 0; k < rows; ++k) {
             Real<W> v;
             simd::widen<W>(z + k * L + h, v);
-            store<W>(p + k * L + h, v + factor * load<W>(p + k * L + h));
+            store<W>(p + k * L + h, turn ? v + factor * load<W>(p + k * L + h) : v);
         }
     }
 }
 template <int W>
-M4DL_INLINE void step_kernel(const double* alpha, const double* p, const double* w, double* x,
-                             double* r, Index rows, double* steps, double* solutions) {
+M4DL_INLINE void step_kernel(const double* alpha, const double* p, const double* w, bool fresh,
+                             double* x, double* r, Index rows, double* steps, double* solutions) {
     for (int h = 0; h < L; h += W) {
         const Real<W> factor = load<W>(alpha + h);
         Real<W> ss{}, xx{};
         for (Index k = 0; k < rows; ++k) {
             const Index at = k * L + h;
-            const Real<W> step = factor * load<W>(p + at), next = load<W>(x + at) + step;
+            const Real<W> step = factor * load<W>(p + at);
+            const Real<W> next = fresh ? step : load<W>(x + at) + step;
             store<W>(x + at, next);
             store<W>(r + at, load<W>(r + at) - factor * load<W>(w + at));
             ss += step * step;
@@ -73,9 +75,9 @@ M4DL_DISPATCH(products_kernel, products_rows,
 M4DL_DISPATCH(direction_kernel, direction_rows,
               (const float* z, const double* beta, double* p, Index rows), (z, beta, p, rows))
 M4DL_DISPATCH(step_kernel, step_rows,
-              (const double* alpha, const double* p, const double* w, double* x, double* r,
-               Index rows, double* steps, double* solutions),
-              (alpha, p, w, x, r, rows, steps, solutions))
+              (const double* alpha, const double* p, const double* w, bool fresh, double* x,
+               double* r, Index rows, double* steps, double* solutions),
+              (alpha, p, w, fresh, x, r, rows, steps, solutions))
 
 Index chunk_size(Index rows) { return std::max(kChunk, (rows + kMostChunks - 1) / kMostChunks); }
 Index chunk_count(Index rows) { return (rows + chunk_size(rows) - 1) / chunk_size(rows); }
@@ -116,19 +118,20 @@ Products products(const Block& r, const FloatBlock& z) {
     return out;
 }
 
-void direction(const FloatBlock& z, const Lanes& beta, Block& p) {
+void direction(const FloatBlock& z, const Lanes* beta, Block& p) {
     for_ranges(p.rows(), 1, [&](Index begin, Index end) {
-        direction_rows(z.data() + begin * L, beta.data(), p.data() + begin * L, end - begin);
+        direction_rows(z.data() + begin * L, beta ? beta->data() : nullptr, p.data() + begin * L,
+                       end - begin);
     });
 }
 
-Step step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r) {
+Step step(const Lanes& alpha, const Block& p, const Block& w, bool fresh, Block& x, Block& r) {
     alignas(64) double solutions[kMostChunks * L];
     Step out;
     out.step = over_chunks(x.rows(), [&](Index first, Index rows, double* sum, Index chunk) {
         const Index at = first * L;
-        step_rows(alpha.data(), p.data() + at, w.data() + at, x.data() + at, r.data() + at, rows,
-                  sum, solutions + chunk * L);
+        step_rows(alpha.data(), p.data() + at, w.data() + at, fresh, x.data() + at, r.data() + at,
+                  rows, sum, solutions + chunk * L);
     });
     out.solution = sum_chunks(x.rows(), solutions);
     return out;

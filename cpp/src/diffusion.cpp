@@ -15,7 +15,7 @@ struct Product {
     const Elements<double>& elements;
     const double* k;
     const float* z;
-    const double* beta;  // per lane
+    const double* beta;  // per lane; without it p := z
     double *p, *w, *sums;
 };
 
@@ -29,12 +29,13 @@ M4DL_INLINE void turn_direction(const Product& x, Index slab) {
     for_lines<D>(x.g, [&](Index line) M4DL_INLINE_LAMBDA {
         const Index at = x.g.line(slab, line);
         for (int h = 0; h < L; h += W) {
-            const Real<W> beta = load<W>(x.beta + h);
+            const bool turn = x.beta != nullptr;
+            const Real<W> beta = turn ? load<W>(x.beta + h) : Real<W>{};
             for (Index k = at + 1; k < at + x.g.nodes - 1; ++k) {
                 Real<W> z;
                 simd::widen<W>(x.z + k * L + h, z);
                 double* p = x.p + k * L + h;
-                store<W>(p, z + beta * load<W>(p));
+                store<W>(p, turn ? z + beta * load<W>(p) : z);
             }
         }
     });
@@ -110,9 +111,10 @@ void Diffusion::solve(Block& x, double tolerance, int max_iterations, Workspace&
     const GridLevel& g = cycle_.finest();
     DiffusionCycle::Fields& top = w.cycle[0];
     for_inner_nodes(g, [&](Index at, Index inside) { w.residual.row(at) = x.row(inside); });
-    auto apply = [&](const FloatBlock& z, const Lanes& beta, Block& p, Block& image) {
-        const Product product{g,           elements_, w.k,          z.data(),
-                              beta.data(), p.data(),  image.data(), w.sums.data()};
+    auto apply = [&](const FloatBlock& z, const Lanes* beta, Block& p, Block& image) {
+        const Product product{
+            g,        elements_,    w.k,          z.data(), beta ? beta->data() : nullptr,
+            p.data(), image.data(), w.sums.data()};
         sweep(g, 2, [&](const SlabRange& r) { multiply_slabs(product, r); });
         Lanes sum = Lanes::Zero();
         for (Index i = 1; i + 1 < g.slabs; ++i)
@@ -126,11 +128,13 @@ void Diffusion::solve(Block& x, double tolerance, int max_iterations, Workspace&
         first ? cycle_.nested_iteration(w.cycle) : cycle_.v_cycle(w.cycle);
         return top.u;
     };
-    conjugate_gradients(w.residual, tolerance, max_iterations, Preconditioned::kByCycle, apply,
-                        precondition, w.cg);
-    for_inner_nodes(g, [&](Index at, Index inside) { x.row(inside) = w.residual.row(at); });
-    // The zeros on the boundary may be NaN in lanes that failed.
-    w.residual.setZero();
+    const Lanes failed = conjugate_gradients(w.residual, tolerance, max_iterations,
+                                             Preconditioned::kByCycle, apply, precondition, w.cg);
+    for_inner_nodes(
+        g, [&](Index at, Index inside) { x.row(inside) = w.cg.solution.row(at) + failed; });
+    // A lane that failed may have left NaN on the boundary, too.
+    if (failed.isNaN().any())
+        for (Block* field : {&w.residual, &w.cg.solution, &w.cg.direction}) field->setZero();
 }
 
 }  // namespace m4dl

@@ -191,9 +191,9 @@ private:
             for (Block& x : rhs) solve(x);
         }
         void solve(Block& x) override {
-            conjugate_gradients(
+            const Lanes failed = conjugate_gradients(
                 x, solver.tolerance_, kMostIterations, Preconditioned::kByReference,
-                [&](const FloatBlock& z, const Lanes& beta, Block& p, Block& w) {
+                [&](const FloatBlock& z, const Lanes* beta, Block& p, Block& w) {
                     cg::direction(z, beta, p);
                     for_ranges(p.rows(), 8, [&](Index begin, Index end) {
                         multiply(solver.rows_, values.data(), p.data(), w.data(), begin, end);
@@ -201,6 +201,7 @@ private:
                     return cg::dot(p, w);
                 },
                 [&](const Block& r, bool) -> const FloatBlock& { return precondition(r); }, cg);
+            for_rows(x.rows(), [&](Index k) { x.row(k) = cg.solution.row(k) + failed; });
         }
         const FloatBlock& precondition(const Block& r) {
             FloatBlock &in = at_work->rhs(), &out = at_work->result();

@@ -28,12 +28,12 @@ struct Products {
     Lanes rz, zz;
 };
 Products products(const Block& r, const FloatBlock& z);            // <r, z>, <z, z>
-void direction(const FloatBlock& z, const Lanes& beta, Block& p);  // p := z + beta p
-// x += alpha p, r -= alpha w; |alpha p|^2 and |x|^2.
+void direction(const FloatBlock& z, const Lanes* beta, Block& p);  // p := z + beta p, or z
+// x += alpha p, or x := alpha p if fresh; r -= alpha w; |alpha p|^2 and |x|^2.
 struct Step {
     Lanes step, solution;
 };
-Step step(const Lanes& alpha, const Block& p, const Block& w, Block& x, Block& r);
+Step step(const Lanes& alpha, const Block& p, const Block& w, bool fresh, Block& x, Block& r);
 
 // Whether |x - exact| <= tolerance |x|, as far as the steps tell, whose sizes s_1, s_2, ... are close
 // to the errors before them: what is left is about s (rate + rate^2 + ...). Rates vary from step
@@ -64,16 +64,14 @@ enum class Preconditioned {
                   // what is asked for, as it may understate it; it takes one more B
 };
 
-// x := A^{-1} x. `apply(z, beta, p, w)`: p := z + beta p, w := A p, returns <p, w>.
-// `precondition(r, first)`: B r in single precision; of a cycle the first one may be any guess at
-// A^{-1} r, as conjugate directions begin after it. NaN in the lanes that have not come so far
-// after `max_iterations`.
+// w.solution := A^{-1} r, and r what is left. `apply(z, beta, p, w)`: p := z + beta p (z without a
+// beta), w := A p, returns <p, w>. `precondition(r, first)`: B r in single precision; of a cycle the
+// first one may be any guess at A^{-1} r, as conjugate directions begin after it. Returns NaN, and
+// leaves anything, in the lanes that have not come so far after `max_iterations`; 0 in the others.
 template <class Apply, class Precondition>
-void conjugate_gradients(Block& x, double tolerance, int max_iterations, Preconditioned by,
-                         Apply&& apply, Precondition&& precondition, CgWorkspace& w) {
-    Block &r = x, &p = w.direction;
-    w.solution.setZero();
-    p.setZero();
+Lanes conjugate_gradients(Block& r, double tolerance, int max_iterations, Preconditioned by,
+                          Apply&& apply, Precondition&& precondition, CgWorkspace& w) {
+    Block& p = w.direction;
     w.iterations.setZero();
     Lanes active = Lanes::Ones(), failed = Lanes::Zero(), rz = Lanes::Zero(), xx = Lanes::Zero();
     std::array<cg::Convergence, kLanes> convergence;
@@ -101,12 +99,12 @@ void conjugate_gradients(Block& x, double tolerance, int max_iterations, Precond
             break;
         const bool restart = iteration == 0 || (by == Preconditioned::kByCycle && iteration == 1);
         // 0/0 where the right-hand side is 0.
-        const Lanes beta = restart ? Lanes::Zero().eval() : (rz != 0.0).select(next / rz, 0.0);
+        const Lanes beta = (rz != 0.0).select(next / rz, 0.0);
         rz = next;
-        const Lanes pw = apply(z, beta, p, w.image);
+        const Lanes pw = apply(z, restart ? nullptr : &beta, p, w.image);
         // A frozen lane stands still.
         const Lanes alpha = (active != 0.0 && rz != 0.0).select(rz / pw, 0.0);
-        const cg::Step size = cg::step(alpha, p, w.image, w.solution, r);
+        const cg::Step size = cg::step(alpha, p, w.image, iteration == 0, w.solution, r);
         xx = size.solution;
         w.iterations += active;
         if (by == Preconditioned::kByCycle && end_lanes(iteration + 1, [&](Index lane) {
@@ -115,7 +113,7 @@ void conjugate_gradients(Block& x, double tolerance, int max_iterations, Precond
             }))
             break;
     }
-    for (Index k = 0; k < x.rows(); ++k) x.row(k) = w.solution.row(k) + failed;
+    return failed;
 }
 
 }  // namespace m4dl
