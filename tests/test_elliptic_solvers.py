@@ -363,6 +363,30 @@ def test_no_convergence() -> None:
     assert "solver='frozen' fails where" in str(draws.summary())
 
 
+def test_a_failure_leaves_nothing_behind() -> None:
+    """Contrasts of e^10 between neighbouring cells, where some solves fail: the others are right.
+
+    Every proposal is a draw of the prior, and accepted, since the data say nothing.
+    """
+    model = m4dl.Darcy(m4dl.Grid((41, 41)), np.random.default_rng(0).random((5, 2)), at="cells")
+    assert model.solver == "multigrid"
+    prior = m4dl.GaussianPrior(np.zeros(model.parameters), 2.4**2)
+    posterior = m4dl.Posterior(model, prior, data=np.zeros(5), noise=m4dl.GaussianNoise(10.0))
+    with pytest.warns(RuntimeWarning, match="some failed and were rejected"):
+        draws = m4dl.sample(
+            posterior,
+            m4dl.PCN(1.0, adapt=False),
+            draws=12,
+            warmup=0,
+            chains=8,
+            seed=1,
+            start=np.zeros((8, prior.white)),
+        )
+    assert draws.failures.sum() > 5
+    again = posterior.log_likelihood(draws.theta.reshape(-1, model.parameters))
+    np.testing.assert_allclose(draws.log_likelihood.ravel(), again, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
