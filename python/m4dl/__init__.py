@@ -1,5 +1,6 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
+from . import credible
 from ._core import build_info
 from .draws import Draws, Moments
 from .kernels import MALA, PCN, ULA, DiagonalMetric
@@ -33,6 +34,7 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
+    "credible",
     "rescale_for",
     "sample",
 ]
