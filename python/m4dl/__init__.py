@@ -2,6 +2,8 @@
 
 from . import credible
 from ._core import build_info
+from ._study import CoverageStudy
+from .coverage import coverage_study
 from .draws import Draws, Moments
 from .kernels import MALA, PCN, ULA, DiagonalMetric
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
@@ -17,6 +19,7 @@ __all__ = [
     "PCN",
     "ULA",
     "AffineElliptic",
+    "CoverageStudy",
     "Darcy",
     "DiagonalMetric",
     "Draws",
@@ -34,6 +37,7 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
+    "coverage_study",
     "credible",
     "rescale_for",
     "sample",

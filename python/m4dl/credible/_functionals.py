@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,7 @@ class Interval:
         return _interval("Gaussian", level, ends, np.nan, None, moments.parameters, common)
 
     def __repr__(self) -> str:
-        return f"Interval(kind={self.kind!r})"
+        return f"Interval({_label(self.functional)}, kind={self.kind!r})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +160,7 @@ class Ellipsoid:
         )
 
     def __repr__(self) -> str:
-        return f"Ellipsoid({len(self.functionals)} functionals)"
+        return f"Ellipsoid({', '.join(map(_label, self.functionals))})"
 
 
 @dataclass(eq=False, repr=False)
@@ -244,6 +245,15 @@ class EllipsoidRegion(Region):
         return draw(self, exact, ax)
 
 
+def _label(functional: Any) -> str:
+    """A name that tells functionals apart, as a stored study must."""
+    if isinstance(functional, str):
+        return repr(functional)
+    if callable(functional):
+        return str(getattr(functional, "__qualname__", type(functional).__name__))
+    return f"<{functional.size} weights, {hashlib.sha256(functional.tobytes()).hexdigest()[:8]}>"
+
+
 def _interval(
     kind: str,
     level: float,
@@ -278,8 +288,11 @@ def _value(functional: Any, fields: Array) -> Array:
 
 
 def _mahalanobis(offset: Array, factor: Array) -> Array:
-    """|factor^{-1} v| for the rows v of ``offset``."""
-    return np.asarray(np.linalg.norm(linalg.solve_triangular(factor, offset.T, lower=True), axis=0))
+    """|factor^{-1} v| for the rows v of ``offset``, by forward substitution."""
+    z = np.empty_like(offset.T)
+    for k, row in enumerate(factor):
+        z[k] = (offset[:, k] - row[:k] @ z[:k]) / row[k]
+    return np.asarray(np.sqrt((z**2).sum(axis=0)))
 
 
 def _shortest(values: Array, level: float) -> tuple[float, float]:

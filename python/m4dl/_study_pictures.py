@@ -1,0 +1,89 @@
+"""Pictures of studies: coverage, radius and error against the number of data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from . import _canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ._study import Contraction, CoverageStudy
+
+_MARKS = "osD^vP*X"
+
+
+def coverage(study: CoverageStudy, ax: Axes | None) -> Figure:
+    """Draw the coverage of each set against N; sets stand side by side at each N."""
+    ax = _canvas.new_figure(6.4, 4.0).subplots() if ax is None else ax
+    places = np.arange(len(study.sizes))
+    shift = 0.5 / max(len(study.names), 2)
+    for k, name in enumerate(study.names):
+        share, low, high = np.array(
+            [
+                (r.coverage.share, r.coverage.low, r.coverage.high)
+                for r in study.rows
+                if r.name == name
+            ]
+        ).T
+        style: dict[str, Any] = {"fmt": _MARKS[k % 8], "ms": 5, "capsize": 3, "label": name}
+        x = places + shift * (k - (len(study.names) - 1) / 2)
+        ax.errorbar(x, share, [share - low, high - share], color=f"C{k % 10}", **style)
+    ax.axhline(study.level, color="black", lw=1, ls="--", label=f"level {study.level:g}")
+    ax.set_xticks(places, [str(N) for N in study.sizes])
+    ax.set_xlim(-0.5, len(places) - 0.5)
+    ax.set_ylim(top=min(1.02, ax.get_ylim()[1]))
+    ax.set_xlabel("number of data N")
+    ax.set_ylabel(f"coverage, {study.confidence:.0%} intervals")
+    # beside the axes, where it hides no point
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
+    return cast("Figure", ax.figure)
+
+
+def radius(study: CoverageStudy, names: tuple[str, ...], rate: float | None) -> Figure:
+    """Draw the mean radius of sets against N, relative to the first, and the slope of theory."""
+    figure = _canvas.new_figure(6.4, 4.0)
+    ax = figure.subplots()
+    N = np.array(study.sizes, dtype=np.float64)
+    for k, name in enumerate(names):
+        rows = [study.row(name, n) for n in study.sizes]
+        r, error = np.array([(row.radius, row.radius_error) for row in rows]).T
+        style: dict[str, Any] = {"fmt": f"{_MARKS[k % 8]}-", "ms": 5, "capsize": 3, "label": name}
+        ax.errorbar(N, r / r[0], 2 * error / r[0], color=f"C{k % 10}", **style)
+    if rate is not None:
+        ax.plot(N, (N / N[0]) ** rate, "k--", lw=1, label=f"theory: N^{rate:.3g}")
+    _logarithmic(ax, N)
+    ax.set_ylabel("radius, relative to the first")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
+    return figure
+
+
+def contraction(found: Contraction, ax: Axes | None) -> Figure:
+    """Draw the error of the posterior mean against N, the fit, and the slope of theory."""
+    ax = _canvas.new_figure(5.4, 3.8).subplots() if ax is None else ax
+    N, e = found.sizes, found.errors
+    style: dict[str, Any] = {"fmt": "o", "ms": 5, "capsize": 3, "color": "C0"}
+    ax.errorbar(N, e, 2 * found.standard_errors, label="mean error, ± 2 standard errors", **style)
+    centre = np.exp(np.log(N).mean())
+    height = np.exp(np.log(e).mean())
+    fit = f"fit: N^{found.rate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    ax.plot(N, height * (N / centre) ** found.rate, color="C0", lw=1.5, label=fit)
+    if found.theory is not None:
+        label = f"theory: N^{found.theory:.3f}"
+        ax.plot(N, height * (N / centre) ** found.theory, "k--", lw=1, label=label)
+    _logarithmic(ax, N)
+    ax.set_ylabel(f"error of the posterior mean, {found.name}")
+    ax.legend(frameon=False, fontsize="small")
+    return cast("Figure", ax.figure)
+
+
+def _logarithmic(ax: Axes, N: Any) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xticks(N, [f"{n:g}" for n in N])
+    ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+    ax.set_xlabel("number of data N")
