@@ -3,6 +3,7 @@
 from . import credible
 from ._core import build_info
 from ._study import CoverageStudy
+from .calibration import Calibration, rank_test, sbc
 from .coverage import coverage_study
 from .draws import Draws, Moments
 from .kernels import MALA, PCN, ULA, DiagonalMetric
@@ -19,6 +20,7 @@ __all__ = [
     "PCN",
     "ULA",
     "AffineElliptic",
+    "Calibration",
     "CoverageStudy",
     "Darcy",
     "DiagonalMetric",
@@ -39,6 +41,8 @@ __all__ = [
     "build_info",
     "coverage_study",
     "credible",
+    "rank_test",
     "rescale_for",
     "sample",
+    "sbc",
 ]

@@ -83,11 +83,14 @@ def stack(posteriors: list[Posterior], chains: int) -> Posterior:
 
     Chain c is one of ``posteriors[c // chains]``; all share model, prior and noise.
     """
-    first = posteriors[0]
-    out = copy.copy(first)
-    data = np.repeat([p.data for p in posteriors], chains, axis=0)
-    noise = first.noise.expand(first.model.outputs)
-    out.core = _core.Potential(first.model.core, first.prior.core, data, noise)
+    return with_data(posteriors[0], np.repeat([p.data for p in posteriors], chains, axis=0))
+
+
+def with_data(posterior: Posterior, data: Array) -> Posterior:
+    """Return a posterior for ``sample`` that has data (chains, m), a row for each chain."""
+    out, model = copy.copy(posterior), posterior.model
+    std = posterior.noise.expand(model.outputs)
+    out.core = _core.Potential(model.core, posterior.prior.core, data, std)
     return out
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ._study import Contraction, CoverageStudy
+    from .calibration import Calibration
 
 _MARKS = "osD^vP*X"
 
@@ -87,3 +88,29 @@ def _logarithmic(ax: Axes, N: Any) -> None:
     ax.set_xticks(N, [f"{n:g}" for n in N])
     ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     ax.set_xlabel("number of data N")
+
+
+def ranks(found: Calibration) -> Figure:
+    """Draw rank histograms, a panel each, with the band in which all bars lie."""
+    names = list(found.ranks)
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = _canvas.new_figure(3.2 * columns, 0.7 + 2.4 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    edges = np.linspace(0, 1, len(found.low) + 1)
+    for ax, name in zip(panels, names, strict=False):
+        counts = found.counts[name]
+        outside = (counts < found.low) | (counts > found.high)
+        for chosen, color in ((~outside, "0.75"), (outside, "#d62728")):
+            width = edges[1]
+            ax.bar(edges[:-1][chosen], counts[chosen], width, align="edge", color=color, ec="white")
+        ax.stairs(found.high, edges, baseline=found.low, fill=True, color="C0", alpha=0.3)
+        ax.stairs(found.expected, edges, color="C0", lw=1, baseline=None)
+        ax.set_title(f"{name}\np = {found.p_values[name]:.2g}", fontsize="medium")
+        ax.set_xlim(0, 1)
+        ax.set_xlabel("rank of the truth, relative")
+    for ax in panels[len(names) :]:
+        ax.remove()
+    panels[0].set_ylabel("replicates")
+    figure.suptitle(f"{found.test}: {found.confidence:.0%} bands", fontsize="medium")
+    return figure
