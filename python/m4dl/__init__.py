@@ -1,6 +1,7 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
 from . import credible
+from ._bvm import BernsteinVonMises, bvm
 from ._core import build_info
 from ._study import CoverageStudy
 from .calibration import Calibration, rank_test, sbc
@@ -20,6 +21,7 @@ __all__ = [
     "PCN",
     "ULA",
     "AffineElliptic",
+    "BernsteinVonMises",
     "Calibration",
     "CoverageStudy",
     "Darcy",
@@ -39,6 +41,7 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
+    "bvm",
     "coverage_study",
     "credible",
     "rank_test",

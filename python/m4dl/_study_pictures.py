@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import _canvas
+from .plot import _TRUTH, _bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ._bvm import BernsteinVonMises
     from ._study import Contraction, CoverageStudy
     from .calibration import Calibration
 
@@ -114,3 +116,28 @@ def ranks(found: Calibration) -> Figure:
     panels[0].set_ylabel("replicates")
     figure.suptitle(f"{found.test}: {found.confidence:.0%} bands", fontsize="medium")
     return figure
+
+
+def bernstein_von_mises(found: BernsteinVonMises, ax: Axes | None) -> Figure:
+    """Draw the histogram of the draws, the Gaussians of the theory around their mean, the truth."""
+    ax = _canvas.new_figure(5.8, 4.2).subplots() if ax is None else ax
+    flat = found.values.ravel()
+    style: dict[str, Any] = {"color": "0.8", "ec": "0.6", "lw": 0.4, "label": "posterior draws"}
+    ax.hist(flat, _bins(flat), density=True, **style)
+    curves = [("finite-N reference", found.reference, "C0", "-")]
+    if found.limit is not None:
+        curves.append(("efficient limit", found.limit, "C1", "-."))
+    wide = 4 * max(variance for _, variance, _, _ in curves) ** 0.5
+    x = np.linspace(min(flat.min(), found.mean - wide), max(flat.max(), found.mean + wide), 400)
+    for name, variance, color, dash in curves:
+        std = variance**0.5
+        density = np.exp(-0.5 * ((x - found.mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+        ax.plot(x, density, color=color, ls=dash, lw=1.8, label=f"{name}: ± {std:.3g}")
+    line: dict[str, Any] = {"color": _TRUTH, "lw": 1.8, "ls": "--"}
+    ax.axvline(found.truth, ymax=1 / 1.5, label=f"truth: {found.truth:.4g}", **line)
+    ax.set_ylim(0, 1.5 * ax.get_ylim()[1])  # room for the legend
+    ax.set_xlabel("functional")
+    ax.set_ylabel("density")
+    ax.legend(loc="upper left", frameon=False, fontsize="small")
+    ax.set_title(f"variance / reference = {found.ratio:.3f} ± {found.ratio_error:.3f}")
+    return cast("Figure", ax.figure)
