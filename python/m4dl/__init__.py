@@ -11,7 +11,14 @@ from .kernels import MALA, PCN, ULA, DiagonalMetric
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
 from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
 from .posterior import GaussianNoise, Posterior
-from .priors import GaussianPrior, MaternPrior, SeriesPrior, SparsePrior, rescale_for
+from .priors import (
+    GaussianPrior,
+    MaternPrior,
+    SeriesPrior,
+    SparsePrior,
+    contraction_rate,
+    rescale_for,
+)
 from .sampling import sample
 
 __version__: str = build_info()["version"]
@@ -42,6 +49,7 @@ __all__ = [
     "TriangleMesh",
     "build_info",
     "bvm",
+    "contraction_rate",
     "coverage_study",
     "credible",
     "rank_test",

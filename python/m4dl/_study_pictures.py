@@ -39,7 +39,7 @@ def coverage(study: CoverageStudy, ax: Axes | None) -> Figure:
     ax.axhline(study.level, color="black", lw=1, ls="--", label=f"level {study.level:g}")
     ax.set_xticks(places, [str(N) for N in study.sizes])
     ax.set_xlim(-0.5, len(places) - 0.5)
-    ax.set_ylim(top=min(1.02, ax.get_ylim()[1]))
+    ax.set_ylim(top=1.015)  # room for the marks at 1
     ax.set_xlabel("number of data N")
     ax.set_ylabel(f"coverage, {study.confidence:.0%} intervals")
     # beside the axes, where it hides no point

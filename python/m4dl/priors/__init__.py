@@ -3,8 +3,16 @@
 from .base import Prior
 from .gaussian import GaussianPrior
 from .matern import MaternPrior
-from .rescaling import rescale_for
+from .rescaling import contraction_rate, rescale_for
 from .series import SeriesPrior
 from .sparse import SparsePrior
 
-__all__ = ["GaussianPrior", "MaternPrior", "Prior", "SeriesPrior", "SparsePrior", "rescale_for"]
+__all__ = [
+    "GaussianPrior",
+    "MaternPrior",
+    "Prior",
+    "SeriesPrior",
+    "SparsePrior",
+    "contraction_rate",
+    "rescale_for",
+]
