@@ -1,6 +1,5 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
-from . import credible
 from ._bvm import BernsteinVonMises, bvm
 from ._core import build_info
 from ._study import CoverageStudy
@@ -51,7 +50,6 @@ __all__ = [
     "bvm",
     "contraction_rate",
     "coverage_study",
-    "credible",
     "rank_test",
     "rescale_for",
     "sample",

@@ -40,6 +40,8 @@ class Calibration:
     ranks : dict of (R,) int arrays
         For each functional, numbers from 0 to ``levels - 1``.
     levels : int
+    confidence : float
+        Of the band.
     counts, expected : dict of (B,) arrays, and (B,) array
         Of the histogram.
     low, high : (B,) arrays
@@ -144,7 +146,9 @@ def sbc(
     confidence : float in (0, 1)
         Of the simultaneous bands.
     threads : int
-        The result does not depend on it.
+        0 is OpenMP's own choice. The result does not depend on it.
+    progress : bool
+        Show a progress bar on stderr.
 
     Raises
     ------
@@ -203,7 +207,7 @@ def rank_test(
 
     Parameters
     ----------
-    posterior, kernel, replicates, seed, functionals, confidence, threads
+    posterior, kernel, replicates, seed, functionals, confidence, threads, progress
         As for :func:`m4dl.sbc`.
     length : int
         States of a chain, at least 2. Longer chains see more, and cost more.
