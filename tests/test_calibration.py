@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import studies
 from catalogue import KERNELS
-from m4dl.calibration import Calibration
+from m4dl import Calibration
 from rows import KernelRow
 
 Seed = Callable[[int], int]

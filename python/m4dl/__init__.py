@@ -2,8 +2,9 @@
 
 from ._bvm import BernsteinVonMises, bvm
 from ._core import build_info
+from ._ranks import Calibration
 from ._study import CoverageStudy
-from .calibration import Calibration, rank_test, sbc
+from .calibration import rank_test, sbc
 from .coverage import coverage_study
 from .draws import Draws, Moments
 from .kernels import MALA, PCN, ULA, DiagonalMetric

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ._bvm import BernsteinVonMises
+    from ._ranks import Calibration
     from ._study import Contraction, CoverageStudy
-    from .calibration import Calibration
 
 _MARKS = "osD^vP*X"
 

@@ -109,6 +109,8 @@ def coverage_study(
         If at some N no replicate converged: with the reasons, and what to try.
     OSError
         If the store cannot be written.
+    KeyboardInterrupt
+        After Ctrl-C, once the replicates at work are done; a store holds those before them.
     """
     if not callable(make_data):
         raise TypeError(f"make_data must be a function, got {make_data!r:.60}")
