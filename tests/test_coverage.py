@@ -39,8 +39,8 @@ def study(**changes: Any) -> m4dl.CoverageStudy:
 def test_truths_from_the_prior_are_covered(seed: Seed) -> None:
     """Then coverage is the level exactly. 1,000 replicates, a 99 % binomial interval for each set.
 
-    Eight sets, so one in twelve seeds would see one outside by chance, were they independent; the
-    seed is fixed. The chains' length costs little: S effective draws of a 95 % quantile change
+    Eight sets, so one in twelve seeds would see one outside by chance, were they independent: with
+    a seed of the nightly run the intervals are wider, and one in 10^4 does. The chains' length costs little: S effective draws of a 95 % quantile change
     coverage by less than 1/S = 0.4 %, half a standard error.
     """
     found = study(
@@ -57,7 +57,7 @@ def test_truths_from_the_prior_are_covered(seed: Seed) -> None:
     assert len(found.used(4)) >= 995
     for row in found.rows:
         n, k = row.coverage.total, row.coverage.count
-        low, high = stats.binom.interval(0.99, n, 0.95)
+        low, high = stats.binom.interval(0.99 if seed(0) == 0 else 1 - 1e-5, n, 0.95)
         assert low <= k <= high, row
 
 
