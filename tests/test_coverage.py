@@ -40,8 +40,10 @@ def test_truths_from_the_prior_are_covered(seed: Seed) -> None:
     """Then coverage is the level exactly. 1,000 replicates, a 99 % binomial interval for each set.
 
     Eight sets, so one in twelve seeds would see one outside by chance, were they independent: with
-    a seed of the nightly run the intervals are wider, and one in 10^4 does. The chains' length costs little: S effective draws of a 95 % quantile change
-    coverage by less than 1/S = 0.4 %, half a standard error.
+    a seed of the nightly run the intervals are wider, and one in 10^4 does.
+
+    The chains' length costs little: S effective draws of a 95 % quantile change coverage by less
+    than 1/S = 0.4 %, half a standard error.
     """
     found = study(
         sets=SETS,
