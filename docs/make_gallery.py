@@ -67,6 +67,23 @@ def guide() -> None:
     save(figure, "histogram")
 
 
+def guarantees() -> None:
+    names = run_page("docs/guarantees.md")
+    save(names["found"].plot(), "bvm")
+    save(names["ranks"].plot(), "ranks")
+    save(names["ball"].plot(exact=names["truth"]), "ball")
+
+
+def coverage() -> None:
+    import coverage as example
+
+    study = example.run(100)
+    print(study)
+    save(study.plot_coverage(), "coverage")
+    rate = m4dl.contraction_rate(example.ALPHA, example.KAPPA, 1)
+    save(study.contraction("L2 ball", theory=rate).plot(), "contraction")
+
+
 def schrodinger() -> None:
     import schrodinger_grid as example
 
@@ -177,6 +194,8 @@ if __name__ == "__main__":
     jobs = [
         readme,
         guide,
+        guarantees,
+        coverage,
         schrodinger,
         darcy,
         scikit_fem,

@@ -9,6 +9,7 @@ from typing import Any
 import m4dl
 import pytest
 from catalogue import KERNELS, METRICS, MODELS, PRIORS
+from m4dl import credible
 
 BUILT = {
     "model": {type(row.build()) for row in MODELS},
@@ -19,7 +20,8 @@ PUBLIC = {getattr(m4dl, name) for name in m4dl.__all__}
 CLASSES = [c for c in PUBLIC if isinstance(c, type)]
 # Results, which nobody builds by hand, and a function without arguments.
 RESULTS = {m4dl.Comparison, m4dl.Draws, m4dl.Laplace, m4dl.MapEstimate, m4dl.Moments}
-CALLED = sorted(PUBLIC - RESULTS - {m4dl.build_info}, key=lambda c: c.__name__)
+KINDS = {credible.Ball, credible.Band, credible.Ellipsoid, credible.Interval, credible.SupBall}
+CALLED = sorted((PUBLIC | KINDS) - RESULTS - {m4dl.build_info}, key=lambda c: c.__name__)
 
 
 def base(cls: type) -> type:

@@ -284,6 +284,9 @@ PRIORS: list[Case] = [
     (lambda: m4dl.rescale_for(0, 3.0, 1, 2), VALUE, "N must be positive, got 0.0"),
     (lambda: m4dl.rescale_for(9, 3.0, -1, 2), VALUE, "kappa must not be negative, got -1.0"),
     (lambda: m4dl.rescale_for(9, 3.0, 1, 2.5), TYPE, "d must be an integer, got 2.5"),
+    (lambda: m4dl.contraction_rate(3.0, 1, 2, order=3), VALUE,
+     "order must be in [-1, 3), got 3"),
+    (lambda: m4dl.contraction_rate(3.0, -1, 2), VALUE, "kappa must not be negative, got -1.0"),
     (lambda: m4dl.rescale_for(9, 3.0, 1, 2, multiple=0), VALUE,
      "multiple must be positive, got 0.0"),
 ]

@@ -49,6 +49,15 @@ def test_example(name: str) -> None:
 
 
 @check
+def coverage(n: dict[str, float], _: ModuleType) -> None:
+    """24 data sets a size: 14 covered of 24 have probability 1e-7 at 95 %, and 4e-3 at 80 %."""
+    assert n["used"] >= 20
+    assert all(value > 14 / 24 for name, value in n.items() if " at " in name)
+    # theory: -0.22 for the worst truth
+    assert -0.6 < n["low"] < n["rate"] < n["high"] < -0.1
+
+
+@check
 def custom_sparse_prior(n: dict[str, float], _: ModuleType) -> None:
     """The closed form, 289 means: |z| < 5 fails one time in 6,000; a third off in 10 deviations."""
     assert n["worst_z"] < 5

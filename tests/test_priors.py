@@ -203,3 +203,14 @@ def test_white_noise_on_a_grid_is_the_cosine_transform(at: str) -> None:
     np.testing.assert_allclose(modes, np.diag(std), rtol=0, atol=1e-13 * std[0])
     assert (std > 0.0).all()
     assert std.argmax() == 0
+
+
+def test_contraction_rate() -> None:
+    """With the rescaled prior the forward error is N^{-(alpha + kappa)/(2 alpha + 2 kappa + d)}."""
+    assert m4dl.contraction_rate(2.0, 1, 1) == pytest.approx(-2 / 7)
+    assert m4dl.contraction_rate(2.0, 1, 1, order=-1) == pytest.approx(-3 / 7)
+    # N^{-1/2} for functionals is approached by ever weaker norms of ever smoother maps
+    assert m4dl.contraction_rate(2.0, 500.0, 1, order=-500) == pytest.approx(-0.5, abs=1e-3)
+    # sqrt(N) delta_N is the factor that rescale_for divides by
+    delta = 1000 ** m4dl.contraction_rate(2.0, 1.0, 2, order=-1)
+    assert m4dl.rescale_for(1000, 2.0, 1.0, 2) == pytest.approx(1 / (np.sqrt(1000) * delta))

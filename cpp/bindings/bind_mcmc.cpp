@@ -20,12 +20,14 @@ std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel,
                                  const SharedReference& reference, std::uint64_t seed,
                                  const Array& start, int threads) {
     const Matrix x = to_matrix(start);
+    potential->require_chains(x.rows());
     const py::gil_scoped_release release;
     return std::make_unique<Run<K>>(potential, std::move(kernel), reference, seed, x, threads);
 }
 
 Array potential_phi(const Potential& p, const Array& xi, int threads) {
     const Index rows = batch_rows("xi", xi, p.white());
+    p.require_chains(rows);
     Array out(rows);
     double* to = out.mutable_data();
     for_lanes(
@@ -44,6 +46,7 @@ Array potential_phi(const Potential& p, const Array& xi, int threads) {
 py::tuple potential_gradient(const Potential& p, const Array& xi, int threads) {
     require(p.has_gradient(), "the model has no gradient");
     const Index rows = batch_rows("xi", xi, p.white());
+    p.require_chains(rows);
     Array values(rows), gradients({rows, p.white()});
     double *to_value = values.mutable_data(), *to_gradient = gradients.mutable_data();
     for_lanes(
@@ -63,6 +66,7 @@ py::tuple potential_gradient(const Potential& p, const Array& xi, int threads) {
 Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& dxi, int threads) {
     require(p.has_tangent(), "the model has no tangent");
     const Index rows = batch_rows("xi", xi, p.white());
+    p.require_chains(rows);
     require(batch_rows("dxi", dxi, p.white()) == rows, "both arguments must have ", rows, " rows");
     Array out({rows, p.white()});
     double* to = out.mutable_data();
@@ -161,10 +165,11 @@ void bind_mcmc(py::module_& m) {
     py::class_<Potential, SharedPotential>(m, "Potential")
         .def(py::init([](const AnyModel& model, const AnyPrior& prior, const Array& data,
                          const Array& noise_std) {
-                 return std::make_shared<Potential>(model, prior, to_vector(data),
+                 return std::make_shared<Potential>(model, prior, to_matrix(data),
                                                     to_vector(noise_std));
              }),
-             "model"_a, "prior"_a, "data"_a, "noise_std"_a)
+             "model"_a, "prior"_a, "data"_a, "noise_std"_a,
+             "data: (1, m) for all chains, or (chains, m).")
         .def_property_readonly("white", &Potential::white)
         .def_property_readonly("parameters", &Potential::parameters)
         .def_property_readonly("has_gradient", &Potential::has_gradient)

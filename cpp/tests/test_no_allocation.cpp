@@ -71,7 +71,8 @@ void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
            const std::shared_ptr<const Reference>& reference) {
     const Vector data = Vector::Constant(model.outputs(), 0.5),
                  noise = 0.1 * Vector::Ones(data.size());
-    const auto potential = std::make_shared<const Potential>(model, prior, data, noise);
+    const auto potential =
+        std::make_shared<const Potential>(model, prior, Matrix(data.transpose()), noise);
     Run<K> run(potential, kernel, reference, 1, Matrix::Zero(kLanes, potential->white()), 1);
     std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);
     run.set_adapting(true);

@@ -1,10 +1,15 @@
 """m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
 
+from ._bvm import BernsteinVonMises, bvm
 from ._compare import Comparison, compare_kernels
 from ._core import build_info
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
+from ._ranks import Calibration
 from ._refine import refined_metric
+from ._study import CoverageStudy
+from .calibration import rank_test, sbc
+from .coverage import coverage_study
 from .draws import Draws, Moments
 from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
@@ -17,6 +22,7 @@ from .priors import (
     MaternPrior,
     SeriesPrior,
     SparsePrior,
+    contraction_rate,
     rescale_for,
 )
 from .sampling import sample
@@ -29,7 +35,10 @@ __all__ = [
     "PCN",
     "ULA",
     "AffineElliptic",
+    "BernsteinVonMises",
+    "Calibration",
     "Comparison",
+    "CoverageStudy",
     "Darcy",
     "DiagonalMetric",
     "Draws",
@@ -51,10 +60,15 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "build_info",
+    "bvm",
     "compare_kernels",
+    "contraction_rate",
+    "coverage_study",
     "find_map",
     "laplace",
+    "rank_test",
     "refined_metric",
     "rescale_for",
     "sample",
+    "sbc",
 ]

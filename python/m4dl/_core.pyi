@@ -136,7 +136,10 @@ class Potential:
         prior: Prior,
         data: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         noise_std: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    ) -> None: ...
+    ) -> None:
+        """
+        data: (1, m) for all chains, or (chains, m).
+        """
     def gauss_newton(
         self,
         xi: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],

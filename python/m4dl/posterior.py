@@ -90,7 +90,9 @@ class Posterior:
         self.prior = prior
         self.noise = noise
         self.data = array("data", data, (model.outputs,)).copy()
-        self.core = _core.Potential(model.core, prior.core, self.data, noise.expand(model.outputs))
+        self.core = _core.Potential(
+            model.core, prior.core, self.data[None], noise.expand(model.outputs)
+        )
         self.white: int = prior.white
         self.parameters: int = prior.parameters
 

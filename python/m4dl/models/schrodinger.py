@@ -39,6 +39,13 @@ class Schrodinger(Model):
         Relative error of the solution (Euclidean norm) at which the iterative solvers stop,
         between 1e-12 and 1e-3. The direct solver has no use for it.
 
+    Attributes
+    ----------
+    boundary : ndarray, (D_nodes,)
+        g at all nodes.
+    link, floor
+        As given.
+
     Source
     ------
     R. Nickl, Bernstein-von Mises theorems for statistical inverse problems I: Schroedinger
@@ -72,3 +79,4 @@ class Schrodinger(Model):
             choice("at", at, ("nodes",))
             core = _core.schrodinger_simplices(mesh.core, x, g, *options)
         super().__init__(core, mesh, at)
+        self.boundary, self.link, self.floor = g, options[0], options[1]

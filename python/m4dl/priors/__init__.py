@@ -4,7 +4,7 @@ from .base import Prior
 from .gaussian import GaussianPrior
 from .interpolated import InterpolatedPrior
 from .matern import MaternPrior
-from .rescaling import rescale_for
+from .rescaling import contraction_rate, rescale_for
 from .series import SeriesPrior
 from .sparse import SparsePrior
 
@@ -15,5 +15,6 @@ __all__ = [
     "Prior",
     "SeriesPrior",
     "SparsePrior",
+    "contraction_rate",
     "rescale_for",
 ]

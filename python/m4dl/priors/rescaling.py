@@ -1,4 +1,4 @@
-"""How the theory shrinks a prior with the number of data."""
+"""What the theory says of N: how a prior shrinks, and how fast errors do."""
 
 from __future__ import annotations
 
@@ -40,3 +40,35 @@ def rescale_for(
         raise ValueError(f"kappa must not be negative, got {smoothing}")
     exponent = positive("multiple", multiple) * dim / (4 * alpha + 4 * smoothing + 2 * dim)
     return float((positive("N", N) / positive("sigma", sigma) ** 2) ** -exponent)
+
+
+def contraction_rate(alpha: float, kappa: float, d: int, *, order: float = 0.0) -> float:
+    """Exponent of N, negative, with which the error of the posterior mean falls at best.
+
+    Returns -(alpha - s)/(2 alpha + 2 kappa + d): the minimax rate in the norm of H^s for truths of
+    smoothness alpha and linear maps that smooth by kappa. Theorems for nonlinear maps give this
+    rate for the forward map (s = -kappa) and, by stability estimates, often a slower one for theta.
+
+    Parameters
+    ----------
+    alpha : float
+        Smoothness of the truth, and of the prior.
+    kappa : float
+        Degree by which the forward map smooths, as for :func:`rescale_for`.
+    d : int
+        Dimension of the domain.
+    order : float
+        s, at least -kappa and below alpha; 0 is L2.
+
+    Source
+    ------
+    B. Knapik, A. van der Vaart, H. van Zanten, Ann. Statist. 39 (2011); for nonlinear maps
+    M. Giordano, R. Nickl, Inverse Problems 36 (2020).
+    """
+    alpha, dim = positive("alpha", alpha), integer("d", d, 1)
+    smoothing, s = number("kappa", kappa), number("order", order)
+    if smoothing < 0:
+        raise ValueError(f"kappa must not be negative, got {smoothing}")
+    if not -smoothing <= s < alpha:
+        raise ValueError(f"order must be in [{-smoothing:g}, {alpha:g}), got {s:g}")
+    return float(-(alpha - s) / (2 * alpha + 2 * smoothing + dim))

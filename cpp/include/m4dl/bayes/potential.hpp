@@ -1,5 +1,7 @@
 // Phi(xi) = 1/2 sum_i ((y_i - G(T(xi))_i) / sigma_i)^2: all that a kernel sees of a posterior.
 // The target is exp(-Phi(xi)) N(0, I). A reference puts another white noise z in the place of xi.
+// Chains may have data of their own: studies put many small posteriors, which differ in y alone, into
+// the lanes of one block.
 #pragma once
 
 #include "m4dl/base/parallel.hpp"
@@ -11,13 +13,14 @@ namespace m4dl {
 
 class Potential {
 public:
-    Potential(AnyModel model, AnyPrior prior, Vector data, const Vector& noise_std)
+    // `data`: (1, m), the same for all chains, or (chains, m), a row for each.
+    Potential(AnyModel model, AnyPrior prior, Matrix data, const Vector& noise_std)
         : model_(std::move(model)), prior_(std::move(prior)), data_(std::move(data)) {
         require(model_.parameters() == prior_.parameters(), "the model has ", model_.parameters(),
                 " parameters but the prior ", prior_.parameters());
-        require(data_.size() == model_.outputs(), "data must have ", model_.outputs(),
-                " entries, got ", data_.size());
-        require(noise_std.size() == data_.size(), "noise must have ", data_.size(), " entries");
+        require(data_.rows() > 0 && data_.cols() == model_.outputs(), "data must have ",
+                model_.outputs(), " entries, got ", data_.cols());
+        require(noise_std.size() == data_.cols(), "noise must have ", data_.cols(), " entries");
         precision_ = noise_std.array().square().inverse();
         require(precision_.allFinite(), "noise is too small: 1/std^2 overflows");
         auto prior_work = prior_.work();
@@ -30,6 +33,10 @@ public:
     Index parameters() const { return prior_.parameters(); }
     bool has_gradient() const { return model_.has_pull(); }
     bool has_tangent() const { return model_.has_pull() && model_.has_push(); }
+    void require_chains(Index count) const {
+        require(data_.rows() == 1 || data_.rows() == count, "there are data for ", data_.rows(),
+                " chains, got ", count);
+    }
 
     std::string solver() const { return model_.solver(); }
     // Where threads are best spent if there are more of them than blocks of chains.
@@ -47,7 +54,8 @@ public:
               prior_(p.prior_.work()),
               theta_(zeros(p.parameters())),
               dtheta_(zeros(p.parameters())),
-              y_(Block::Zero(p.data_.size(), kLanes)) {
+              y_(zeros(p.data_.cols())),
+              data_(p.data_of(chains)) {
             if (p.solver_reference_) model_->refer(p.solver_reference_);
             if (!reference_) return;
             xi_ = zeros(p.white());
@@ -69,7 +77,7 @@ public:
             model_->forward(theta_, y_);
             Lanes sum = Lanes::Zero();
             for (Index i = 0; i < y_.rows(); ++i)
-                sum += p_.precision_[i] * (y_.row(i) - p_.data_[i]).square();
+                sum += p_.precision_[i] * (y_.row(i) - data_.row(i)).square();
             if (!reference_) return 0.5 * sum;
             return 0.5 * sum + excess(xi, z);
         }
@@ -77,7 +85,7 @@ public:
         Lanes phi(const Block& z, Block& gradient) {
             const Lanes value = phi(z);
             for (Index i = 0; i < y_.rows(); ++i)
-                y_.row(i) = p_.precision_[i] * (y_.row(i) - p_.data_[i]);
+                y_.row(i) = p_.precision_[i] * (y_.row(i) - data_.row(i));
             model_->pull(y_, dtheta_);
             prior_->pull(dtheta_, gradient);
             if (!reference_) return value;
@@ -114,14 +122,23 @@ public:
         const Reference* reference_;
         std::unique_ptr<AnyModel::Work> model_;
         std::unique_ptr<AnyPrior::Work> prior_;
-        Block theta_, dtheta_, y_, xi_;
+        Block theta_, dtheta_, y_, data_, xi_;
         Reference::Workspace space_;
     };
 
 private:
+    Block data_of(Chains chains) const {
+        Block out(data_.cols(), kLanes);
+        const Index last = std::min(chains.first + chains.count, data_.rows()) - 1;
+        for (Index lane = 0; lane < kLanes; ++lane)  // idle lanes repeat the last chain
+            out.col(lane) = data_.row(std::min(chains.first + lane, last)).transpose().array();
+        return out;
+    }
+
     AnyModel model_;
     AnyPrior prior_;
-    Vector data_, precision_;
+    Matrix data_;
+    Vector precision_;
     // What the model's solver shares among chains, at the prior's mean; null if it shares nothing.
     SharedReferenceState solver_reference_;
 };
