@@ -134,10 +134,10 @@ void check_solvers(const K& kernel) {
         const SolverOptions options{kind, 1e-8};
         check(AnyModel(std::make_shared<const Schrodinger>(grid, some_points(), ones, true, Link{},
                                                            options)),
-              prior, kernel);
+              prior, kernel, nullptr);
         check(AnyModel(std::make_shared<const Darcy>(grid, some_points(), ones, Vector(0.0 * ones),
                                                      Darcy::on_nodes(grid), Link{}, options)),
-              prior, kernel);
+              prior, kernel, nullptr);
     }
 }
 
