@@ -15,7 +15,7 @@ using Element = std::array<T, 8>;
 // The element matrices of a level. All cells but the first and the last along an axis are equal.
 template <class T>
 struct Elements {
-    std::array<Element<T>, 27> table;  // 3 kinds along each axis, the last axis fastest
+    std::array<Element<T>, 27> table{};  // 3 kinds along each axis, the last axis fastest
 
     static Index kind(Index cell, Index cells) { return cell == 0 ? 0 : cell == cells - 1 ? 2 : 1; }
 
