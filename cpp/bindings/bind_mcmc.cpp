@@ -14,6 +14,7 @@ using namespace pybind11::literals;
 using SharedPotential = std::shared_ptr<Potential>;
 
 using SharedReference = std::shared_ptr<Reference>;
+using SharedSurrogate = std::shared_ptr<Surrogate>;
 
 template <class K>
 std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel,
@@ -162,13 +163,21 @@ Array white_noise(Stream stream, std::uint64_t seed, Index chains, Index white) 
 }  // namespace
 
 void bind_mcmc(py::module_& m) {
+    py::class_<Surrogate, SharedSurrogate>(m, "Surrogate")
+        .def(py::init([](const Array& centre, const Array& scale, double eta, double curvature) {
+                 return std::make_shared<Surrogate>(to_vector(centre), to_vector(scale), eta,
+                                                    curvature);
+             }),
+             "centre"_a, "scale"_a, "eta"_a, "curvature"_a);
+
     py::class_<Potential, SharedPotential>(m, "Potential")
         .def(py::init([](const AnyModel& model, const AnyPrior& prior, const Array& data,
-                         const Array& noise_std) {
+                         const Array& noise_std, const std::optional<SharedSurrogate>& surrogate) {
                  return std::make_shared<Potential>(model, prior, to_matrix(data),
-                                                    to_vector(noise_std));
+                                                    to_vector(noise_std),
+                                                    surrogate.value_or(nullptr));
              }),
-             "model"_a, "prior"_a, "data"_a, "noise_std"_a,
+             "model"_a, "prior"_a, "data"_a, "noise_std"_a, "surrogate"_a = py::none(),
              "data: (1, m) for all chains, or (chains, m).")
         .def_property_readonly("white", &Potential::white)
         .def_property_readonly("parameters", &Potential::parameters)

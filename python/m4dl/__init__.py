@@ -3,11 +3,13 @@
 from ._bvm import BernsteinVonMises, bvm
 from ._compare import Comparison, compare_kernels
 from ._core import build_info
+from ._langevin import LangevinGuarantee, langevin_guarantee
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
 from ._ranks import Calibration
 from ._refine import refined_metric
 from ._study import CoverageStudy
+from ._ula_bias import UlaBias, ula_bias
 from .calibration import rank_test, sbc
 from .coverage import coverage_study
 from .draws import Draws, Moments
@@ -26,6 +28,7 @@ from .priors import (
     rescale_for,
 )
 from .sampling import sample
+from .surrogate import LogConcaveSurrogate
 
 __version__: str = build_info()["version"]
 
@@ -46,8 +49,10 @@ __all__ = [
     "GaussianPrior",
     "Grid",
     "InterpolatedPrior",
+    "LangevinGuarantee",
     "Laplace",
     "LinearModel",
+    "LogConcaveSurrogate",
     "LowRankMetric",
     "MapEstimate",
     "MaternPrior",
@@ -59,16 +64,19 @@ __all__ = [
     "SparsePrior",
     "TetrahedronMesh",
     "TriangleMesh",
+    "UlaBias",
     "build_info",
     "bvm",
     "compare_kernels",
     "contraction_rate",
     "coverage_study",
     "find_map",
+    "langevin_guarantee",
     "laplace",
     "rank_test",
     "refined_metric",
     "rescale_for",
     "sample",
     "sbc",
+    "ula_bias",
 ]

@@ -17,6 +17,7 @@ __all__: list[str] = [
     "Prior",
     "Reference",
     "Run",
+    "Surrogate",
     "TetrahedronMesh",
     "TriangleMesh",
     "affine_elliptic",
@@ -129,6 +130,15 @@ class Prior:
     @property
     def white(self) -> int: ...
 
+class Surrogate:
+    def __init__(
+        self,
+        centre: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        eta: typing.SupportsFloat | typing.SupportsIndex,
+        curvature: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
 class Potential:
     def __init__(
         self,
@@ -136,6 +146,7 @@ class Potential:
         prior: Prior,
         data: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         noise_std: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        surrogate: Surrogate | None = None,
     ) -> None:
         """
         data: (1, m) for all chains, or (chains, m).

@@ -88,9 +88,8 @@ def stack(posteriors: list[Posterior], chains: int) -> Posterior:
 
 def with_data(posterior: Posterior, data: Array) -> Posterior:
     """Return a posterior for ``sample`` that has data (chains, m), a row for each chain."""
-    out, model = copy.copy(posterior), posterior.model
-    std = posterior.noise.expand(model.outputs)
-    out.core = _core.Potential(model.core, posterior.prior.core, data, std)
+    out = copy.copy(posterior)
+    out.core = posterior.core_for(data)
     return out
 
 
@@ -127,8 +126,7 @@ def sample_group(
 
 
 def _shared(a: Replicate, b: Replicate) -> bool:
-    p, q = a.posterior, b.posterior
-    same = p.model is q.model and p.prior is q.prior and p.noise is q.noise
+    same = a.posterior.shares(b.posterior)
     return same and a.kernel == b.kernel and type(a.start) is type(b.start)
 
 

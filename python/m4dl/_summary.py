@@ -206,6 +206,11 @@ def _remarks(run: dict[str, Any], theta: Mapping[str, Array]) -> list[str]:
     if run["chains"] == 1:
         out.append("One chain cannot tell of another mode that it never visited: run 4 or more.")
     out += [f"Before the first step: {note}." for note in run["notes"]]
+    if run["kernel"].startswith("ULA("):
+        out.append(
+            "ULA is not corrected: these are moments of its own law, not of the posterior, and the "
+            "errors say nothing of the difference. m4dl.ula_bias estimates it."
+        )
     acceptance = np.asarray(run["acceptance"])
     if (acceptance < _STUCK).any():
         chain = int(acceptance.argmin())

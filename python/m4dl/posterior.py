@@ -90,11 +90,20 @@ class Posterior:
         self.prior = prior
         self.noise = noise
         self.data = array("data", data, (model.outputs,)).copy()
-        self.core = _core.Potential(
-            model.core, prior.core, self.data[None], noise.expand(model.outputs)
-        )
+        self.core = self.core_for(self.data[None])
         self.white: int = prior.white
         self.parameters: int = prior.parameters
+
+    def core_for(self, data: Array) -> Any:
+        """Return the compiled potential of data (1, m), or (chains, m): a row for each chain."""
+        std = self.noise.expand(self.model.outputs)
+        return _core.Potential(self.model.core, self.prior.core, data, std)
+
+    def shares(self, other: Posterior) -> bool:
+        """Tell whether another posterior differs by its data alone: the objects are the same."""
+        parts = ("model", "prior", "noise")
+        same = all(getattr(self, part) is getattr(other, part) for part in parts)
+        return same and type(self) is type(other)
 
     def potential(self, xi: ArrayLike, threads: int = 0) -> Array:
         """Return Phi(xi) for white noise xi (..., W): shape (...). NaN where a solve failed."""

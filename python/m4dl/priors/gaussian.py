@@ -21,6 +21,11 @@ class GaussianPrior(Prior):
         The same variance for all, variances, or a positive definite matrix.
     domain, at : optional
         Where theta lives, for plots.
+
+    Attributes
+    ----------
+    mode_std : ndarray, (D,) or None
+        Standard deviations, theta = mean + mode_std * xi; None for a dense covariance.
     """
 
     def __init__(
@@ -46,11 +51,13 @@ class GaussianPrior(Prior):
         m = np.broadcast_to(m, (size,)).copy()
         if c.ndim == 2:
             super().__init__(_core.dense_prior(m, _cholesky(c)), m, domain, at)
+            self.mode_std: Array | None = None
         else:
             if not (c > 0).all():
                 raise ValueError(f"cov must be positive, got {c[c <= 0].flat[0]}")
             std = np.broadcast_to(np.sqrt(c), (size,)).copy()
             super().__init__(_core.diagonal_prior(m, std), m, domain, at)
+            self.mode_std = std
 
 
 def _cholesky(cov: Array) -> Array:

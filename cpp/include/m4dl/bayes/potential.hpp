@@ -1,11 +1,13 @@
 // Phi(xi) = 1/2 sum_i ((y_i - G(T(xi))_i) / sigma_i)^2: all that a kernel sees of a posterior.
-// The target is exp(-Phi(xi)) N(0, I). A reference puts another white noise z in the place of xi.
+// The target is exp(-Phi(xi)) N(0, I). A reference puts another white noise z in the place of xi, a
+// surrogate another potential in the place of Phi.
 // Chains may have data of their own: studies put many small posteriors, which differ in y alone, into
 // the lanes of one block.
 #pragma once
 
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/bayes/reference.hpp"
+#include "m4dl/bayes/surrogate.hpp"
 #include "m4dl/model/any.hpp"
 #include "m4dl/prior/any.hpp"
 
@@ -14,8 +16,12 @@ namespace m4dl {
 class Potential {
 public:
     // `data`: (1, m), the same for all chains, or (chains, m), a row for each.
-    Potential(AnyModel model, AnyPrior prior, Matrix data, const Vector& noise_std)
-        : model_(std::move(model)), prior_(std::move(prior)), data_(std::move(data)) {
+    Potential(AnyModel model, AnyPrior prior, Matrix data, const Vector& noise_std,
+              std::shared_ptr<const Surrogate> surrogate = nullptr)
+        : model_(std::move(model)),
+          prior_(std::move(prior)),
+          data_(std::move(data)),
+          surrogate_(std::move(surrogate)) {
         require(model_.parameters() == prior_.parameters(), "the model has ", model_.parameters(),
                 " parameters but the prior ", prior_.parameters());
         require(data_.rows() > 0 && data_.cols() == model_.outputs(), "data must have ",
@@ -27,6 +33,7 @@ public:
         Block theta = Block::Zero(parameters(), kLanes);
         prior_work->push(Block::Zero(white(), kLanes), theta);
         solver_reference_ = model_.reference(theta.col(0).matrix());
+        if (surrogate_) evaluate_centre(*prior_work, theta);
     }
 
     Index white() const { return prior_.white(); }
@@ -57,6 +64,7 @@ public:
               y_(zeros(p.data_.cols())),
               data_(p.data_of(chains)) {
             if (p.solver_reference_) model_->refer(p.solver_reference_);
+            if (p.surrogate_) surrogate_ = p.surrogate_->workspace(p.offset_of(chains));
             if (!reference_) return;
             xi_ = zeros(p.white());
             space_ = reference_->workspace();
@@ -73,13 +81,15 @@ public:
         // Psi(z), which is Phi(z) without a reference.
         Lanes phi(const Block& z) {
             const Block& xi = white(z);
-            prior_->push(xi, theta_);
+            prior_->push(p_.surrogate_ ? p_.surrogate_->inside(xi, surrogate_) : xi, theta_);
             model_->forward(theta_, y_);
             Lanes sum = Lanes::Zero();
             for (Index i = 0; i < y_.rows(); ++i)
                 sum += p_.precision_[i] * (y_.row(i) - data_.row(i)).square();
-            if (!reference_) return 0.5 * sum;
-            return 0.5 * sum + excess(xi, z);
+            Lanes value = 0.5 * sum;
+            if (p_.surrogate_) value = p_.surrogate_->value(value, surrogate_);
+            if (!reference_) return value;
+            return value + excess(xi, z);
         }
         // grad Psi(z) = C^{1/2} (grad Phi(xi) + xi) - z.
         Lanes phi(const Block& z, Block& gradient) {
@@ -88,6 +98,7 @@ public:
                 y_.row(i) = p_.precision_[i] * (y_.row(i) - data_.row(i));
             model_->pull(y_, dtheta_);
             prior_->pull(dtheta_, gradient);
+            if (p_.surrogate_) p_.surrogate_->gradient(gradient, surrogate_);
             if (!reference_) return value;
             gradient += xi_;
             reference_->pull(gradient, space_);
@@ -109,6 +120,7 @@ public:
             y_.colwise() *= p_.precision_.array();
             model_->pull(y_, dtheta_);
             prior_->pull(dtheta_, out);
+            if (p_.surrogate_) p_.surrogate_->gauss_newton(dxi, out, surrogate_);
         }
 
     private:
@@ -124,6 +136,7 @@ public:
         std::unique_ptr<AnyPrior::Work> prior_;
         Block theta_, dtheta_, y_, data_, xi_;
         Reference::Workspace space_;
+        Surrogate::Workspace surrogate_;
     };
 
 private:
@@ -135,9 +148,32 @@ private:
         return out;
     }
 
+    Lanes offset_of(Chains chains) const {
+        Lanes out;
+        for (Index lane = 0; lane < kLanes; ++lane)
+            out[lane] = offset_[std::min(chains.first + lane, offset_.size() - 1)];
+        return out;
+    }
+    // Phi at the surrogate's centre, for each row of data.
+    void evaluate_centre(AnyPrior::Work& prior_work, Block& theta) {
+        require(surrogate_->white() == white(), "centre must have ", white(), " entries, got ",
+                surrogate_->white());
+        const Block xi = surrogate_->centre().array().replicate(1, kLanes);
+        Block y = Block::Zero(data_.cols(), kLanes);
+        prior_work.push(xi, theta);
+        const auto work = model_.work({0, 1});
+        if (solver_reference_) work->refer(solver_reference_);
+        work->forward(theta, y);
+        const Matrix misfit = data_.rowwise() - y.col(0).matrix().transpose();
+        offset_ = 0.5 * misfit.array().square().matrix() * precision_;
+        require(offset_.allFinite(), "the potential is not finite at the centre: the solve failed");
+    }
+
     AnyModel model_;
     AnyPrior prior_;
     Matrix data_;
+    std::shared_ptr<const Surrogate> surrogate_;
+    Vector offset_;
     Vector precision_;
     // What the model's solver shares among chains, at the prior's mean; null if it shares nothing.
     SharedReferenceState solver_reference_;
