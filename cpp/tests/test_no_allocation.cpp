@@ -68,11 +68,12 @@ AnyPrior sparse_prior(bool half) {
 
 template <class K>
 void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
-           const std::shared_ptr<const Reference>& reference) {
+           const std::shared_ptr<const Reference>& reference,
+           const std::shared_ptr<const Surrogate>& surrogate = nullptr) {
     const Vector data = Vector::Constant(model.outputs(), 0.5),
                  noise = 0.1 * Vector::Ones(data.size());
     const auto potential =
-        std::make_shared<const Potential>(model, prior, Matrix(data.transpose()), noise);
+        std::make_shared<const Potential>(model, prior, Matrix(data.transpose()), noise, surrogate);
     Run<K> run(potential, kernel, reference, 1, Matrix::Zero(kLanes, potential->white()), 1);
     std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);
     run.set_adapting(true);
@@ -120,6 +121,11 @@ void check_all(const K& kernel) {
             check(schrodinger, prior, kernel, reference);
             check(darcy, prior, kernel, reference);
         }
+        // the start lies in the transition zone, r = 0.8
+        const Vector scale = Vector::Constant(white, std::pow(static_cast<double>(white), -0.5));
+        const auto surrogate =
+            std::make_shared<const Surrogate>(Vector::Constant(white, 0.8), scale, 1.0, 10.0);
+        check(schrodinger, prior, kernel, nullptr, surrogate);
     }
 }
 

@@ -15,6 +15,11 @@ from .surrogate import ENDS, LogConcaveSurrogate
 
 STEP = 1e-3
 """Of central differences, in units of eta: the cutoff's own length is 1/8."""
+CENTRE_STEP = 0.01
+"""Of second differences: half the digits are lost."""
+CLIMBS = 12
+TURNS = (0.1, 0.3, 1.0)
+"""Tangents of the angles by which a climb turns."""
 ROWS = 4096  # gradients at a time
 BALL = (0.25, 0.5, 0.75)
 CUTOFF = 0.75
@@ -68,13 +73,29 @@ class Coordinates:
         std = p.noise.expand(p.model.outputs)
         return _core.Potential(p.model.core, p.prior.core, p.data[None], std, surrogate)
 
+    def bend(self, core: Any, xi: Array, v: Array, step: float) -> Array:
+        """Gradient in theta of the curvature v' H v along a unit vector v, at white noise (W,)."""
+        moves = np.stack([v, 0 * v, -v]) * (step / self.scale)
+        up, here, down = self.gradient(core, xi + moves)
+        return np.asarray((up - 2 * here + down) / step**2)
 
-def directions(hessian: Array, count: int, rng: np.random.Generator) -> Array:
-    """Unit vectors (count, W): along the softest and the stiffest curvature, and random ones."""
-    vectors = np.linalg.eigh(hessian)[1]
-    ends = np.concatenate([vectors[:, [0, -1]].T, -vectors[:, [0, -1]].T])[:count]
-    random = rng.standard_normal((count - len(ends), len(hessian)))
-    return np.concatenate([ends, random / np.linalg.norm(random, axis=1, keepdims=True)])
+
+def directions(
+    of: Coordinates, hessian: Array, count: int, length: float, rng: np.random.Generator
+) -> Array:
+    """Unit vectors (count, W) in which curvatures may be extreme, and random ones.
+
+    Along the softest and the stiffest curvature, forth and back; and where, by the third derivative
+    at the centre, the softest falls and the stiffest rises and falls fastest.
+    """
+    soft, stiff = np.linalg.eigh(hessian)[1][:, [0, -1]].T
+    step = CENTRE_STEP * length
+    falls, rises = (of.bend(of.posterior.core, of.centre, v, step) for v in (soft, stiff))
+    some = np.stack([-falls, soft, -soft, stiff, -stiff, rises, -rises])[:count]
+    random = rng.standard_normal((count - len(some), len(hessian)))
+    both = np.concatenate([some, random])
+    norms = np.linalg.norm(both, axis=1)
+    return np.asarray(both[norms > 0] / norms[norms > 0, None])
 
 
 def convex_radius(
@@ -127,26 +148,73 @@ class Extremes:
 def extremes(
     of: Coordinates, surrogate: LogConcaveSurrogate, along: Array, rng: np.random.Generator
 ) -> Extremes:
-    """Extreme curvatures of a surrogate: at points where the model counts, exact beyond.
+    """Extreme curvatures of a surrogate: searched where the model counts, exact beyond.
 
     Beyond r = 7/8 the Hessian is diag(s^-2) + K (g'/r I + (g'' - g'/r) u u'), whose eigenvalues lie
-    between 4 K/7 + min s^-2 and 2 K + max s^-2.
+    between 4 K/7 + min s^-2 and 2 K + max s^-2. Random points meet the extremes of a function of
+    many variables by accident, so a search goes on from the best of each zone.
     """
     eta, k, prior = surrogate.eta, surrogate.curvature, surrogate.scale**-2.0
-    count = len(along)
-    zones = [(0.0, 0.5), (0.5, CUTOFF), *_halves(CUTOFF, ENDS, 6)]
-    radii = np.concatenate([rng.uniform(low, high, count) for low, high in zones]) * eta
-    points = of.at(np.tile(along, (len(zones), 1)), radii)
-    points = np.concatenate([of.centre[None], points])
-    values = np.linalg.eigvalsh(of.hessians(surrogate.core, points, eta))
-    lowest = int(values[:, 0].argmin())
-    found, outside = float(values[lowest, 0]), 4 * k / 7 + prior.min()
-    return Extremes(
-        least=min(found, outside),
-        largest=max(float(values[:, -1].max()), 2 * k + prior.max()),
-        where=float(surrogate.distance(points[lowest])) if found <= outside else ENDS,
-        points=len(points),
-    )
+    search = _Search(of, surrogate)
+    zones = [(0.0, CUTOFF / 2), (CUTOFF / 2, CUTOFF), *_halves(CUTOFF, ENDS, 6)]
+    lows, highs = [(4 * k / 7 + float(prior.min()), ENDS)], [2 * k + float(prior.max())]
+    for group in (zones[:2], zones[2:]):
+        radii = np.concatenate([rng.uniform(low, high, len(along)) for low, high in group]) * eta
+        points = of.at(np.tile(along, (len(group), 1)), radii)
+        if group[0][0] == 0.0:
+            points = np.concatenate([of.centre[None], points])
+        values = search.values(points)
+        least, xi = search.climb(points, values, -1, group[-1][1])
+        lows.append((least, float(surrogate.distance(xi))))
+        highs.append(search.climb(points, values, 1, group[-1][1])[0])
+    least, where = min(lows)
+    return Extremes(least, max(highs), where, search.points)
+
+
+@dataclass
+class _Search:
+    """Looks for points of extreme curvature of a surrogate."""
+
+    of: Coordinates
+    surrogate: LogConcaveSurrogate
+    points: int = 0
+
+    def values(self, xi: Array) -> Array:
+        """Least and largest eigenvalue of the Hessians at (n, W): (n, 2)."""
+        self.points += len(xi)
+        hessians = self.of.hessians(self.surrogate.core, xi, self.surrogate.eta)
+        return np.asarray(np.linalg.eigvalsh(hessians)[:, [0, -1]])
+
+    def climb(self, points: Array, values: Array, sign: int, end: float) -> tuple[float, Array]:
+        """The extreme value, from the best of these points on: largest for sign 1, else least.
+
+        v' H v bounds it at each point, so one turns towards where v' H v grows, v the vector here,
+        and moves in and out, up to the distance ``end``.
+        """
+        of, core, eta = self.of, self.surrogate.core, self.surrogate.eta
+        column = 0 if sign < 0 else 1
+        best = int((sign * values[:, column]).argmax())
+        xi, value = points[best], float(values[best, column])
+        for _ in range(CLIMBS):
+            hessian = of.hessians(core, xi[None], eta)[0]
+            v = np.linalg.eigh(hessian)[1][:, 0 if sign < 0 else -1]
+            slope = sign * of.bend(core, xi, v, CENTRE_STEP * eta)
+            if not np.linalg.norm(slope) > 0:
+                break
+            shift, slope = of.scale * (xi - of.centre), slope / np.linalg.norm(slope)
+            r = max(float(np.linalg.norm(shift)), 0.1 * eta)
+            moves = [shift + tangent * r * slope for tangent in TURNS]
+            moves = [m * (r / np.linalg.norm(m)) for m in moves if np.linalg.norm(m) > 0]
+            moves += [m * f for m in [shift, *moves] for f in (0.97, 1.03, end * eta / r)]
+            some = np.stack([m for m in moves if np.linalg.norm(m) <= end * eta * (1 + 1e-12)])
+            there = of.centre + some / of.scale
+            found = self.values(there)[:, column]
+            best = int((sign * found).argmax())
+            # what is gained by less than this is not worth going on
+            if sign * (found[best] - value) <= 1e-3 * abs(value):
+                break
+            xi, value = there[best], float(found[best])
+        return value, xi
 
 
 def _halves(low: float, high: float, count: int) -> list[tuple[float, float]]:

@@ -25,7 +25,8 @@ CONVEX = 0.25
 """Least curvature within 3 eta/4 that is good enough, in units of that at the centre."""
 SHRINK, ATTEMPTS = 0.8, 40
 SAFETY = 1.5
-"""Factor of the least K that does at the points tried."""
+"""Factor of the least K that does at the points tried; K grows by it where that is too little."""
+GROWTHS = 8
 
 
 @dataclass(frozen=True)
@@ -237,9 +238,16 @@ def langevin_guarantee(
     covariance = _inverse(hessian)
     softest = float(np.linalg.eigvalsh(hessian)[0])
     away = np.linalg.norm(noise @ np.linalg.cholesky(covariance).T, axis=1)
-    along = _curvature.directions(hessian, count, rng)
-    surrogate = _surrogate(of, radius, k, along, softest, float(np.quantile(away, MASS)))
-    found = _curvature.extremes(of, surrogate, _curvature.directions(hessian, count, rng), rng)
+    reach = float(np.quantile(away, MASS))
+    along = _curvature.directions(of, hessian, count, reach, rng)
+    surrogate = _surrogate(of, radius, k, along, softest, reach)
+    fresh = _curvature.directions(of, hessian, count, reach, rng)
+    found = _curvature.extremes(of, surrogate, fresh, rng)
+    for _ in range(GROWTHS if k is None else 0):  # the search may have found what samples had not
+        if found.least > 0 or found.where <= _curvature.CUTOFF:
+            break
+        surrogate = _with_curvature(surrogate, SAFETY * surrogate.curvature)
+        found = _curvature.extremes(of, surrogate, fresh, rng)
     if found.least <= 0:
         needed = _curvature.needed_curvature(of, surrogate.eta, along, CONVEX * softest)
         raise ValueError(
@@ -304,6 +312,12 @@ def _surrogate(
         curvature = max(SAFETY * needed, 2 * softest)
     return LogConcaveSurrogate(
         of.posterior, centre=of.centre, eta=radius, curvature=curvature, scale=of.scale
+    )
+
+
+def _with_curvature(s: LogConcaveSurrogate, curvature: float) -> LogConcaveSurrogate:
+    return LogConcaveSurrogate(
+        s.original, centre=s.centre, eta=s.eta, curvature=curvature, scale=s.scale
     )
 
 
