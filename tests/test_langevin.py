@@ -68,6 +68,20 @@ def test_too_small_a_curvature_is_refused_with_one_that_does() -> None:
         m4dl.langevin_guarantee(series(), eta=30 * eta)
 
 
+def test_searches_from_other_points_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They end in one minimum; the least of random points alone lies a tenth above it."""
+    s = plan().posterior
+    options: dict[str, Any] = {"centre": s.centre, "eta": s.eta, "curvature": s.curvature}
+
+    def convexity(k: int) -> float:
+        return m4dl.langevin_guarantee(series(), seed=k, **options).convexity
+
+    found = [convexity(k) for k in range(3)]
+    assert max(found) < 1.03 * min(found)
+    monkeypatch.setattr(m4dl._curvature, "CLIMBS", 0)
+    assert convexity(0) > 1.1 * max(found)
+
+
 def test_curvature_grows_where_it_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The points by which K is chosen may miss the worst: the search for m sees it."""
     enough = plan().posterior.curvature

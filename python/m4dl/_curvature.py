@@ -17,7 +17,7 @@ STEP = 1e-3
 """Of central differences, in units of eta: the cutoff's own length is 1/8."""
 CENTRE_STEP = 0.01
 """Of second differences: half the digits are lost."""
-CLIMBS = 12
+CLIMBS = 40
 TURNS = (0.1, 0.3, 1.0)
 """Tangents of the angles by which a climb turns."""
 ROWS = 4096  # gradients at a time
