@@ -46,8 +46,7 @@ public:
 
     // xi, or the centre in lanes where a is 0: the model is never asked outside of the ball.
     const Block& inside(const Block& xi, Workspace& w) const {
-        for_rows(white(),
-                 [&](Index k) { w.shift.row(k) = scale_[k] * (xi.row(k) - centre_[k]); });
+        for_rows(white(), [&](Index k) { w.shift.row(k) = scale_[k] * (xi.row(k) - centre_[k]); });
         const Lanes square =
             sum_rows(white(), [&](Index k) -> Lanes { return w.shift.row(k).square(); });
         w.r = square.sqrt() / radius_;
@@ -93,8 +92,8 @@ public:
         const auto counts = (w.a > 0.0).eval();
         for_rows(white(), [&](Index k) {
             const Lanes kept = counts.select(w.a * out.row(k), Lanes::Zero());
-            out.row(k) = kept + scale_[k] * (across * scale_[k] * dxi.row(k) +
-                                             part * w.shift.row(k));
+            out.row(k) =
+                kept + scale_[k] * (across * scale_[k] * dxi.row(k) + part * w.shift.row(k));
         });
     }
 
