@@ -10,7 +10,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from m4dl._langevin import bias_bound, wasserstein_bound
+from m4dl._langevin_steps import bias_bound, wasserstein_bound
 from test_surrogate import at, brittle, linear, series
 
 Seed = Callable[[int], int]

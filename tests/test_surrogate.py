@@ -164,6 +164,29 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         m4dl.sample(surrogate(curvature=50.5), kernel, draws=40, store=path, **options)
 
 
+def test_a_store_knows_the_model_within_the_ball(tmp_path: Path) -> None:
+    """Two models that agree at the centre, and of which a surrogate knows nothing far away."""
+    pytest.importorskip("zarr")
+    prior, noise = m4dl.GaussianPrior([0.0, 0.0], 1.0), m4dl.GaussianNoise(0.1)
+    run: dict[str, Any] = {"draws": 5, "seed": 1, "start": "mean", "progress": False}
+    first, second = (
+        m4dl.LogConcaveSurrogate(
+            m4dl.Posterior(
+                m4dl.LinearModel(slope * np.eye(2)), prior, data=[0.0, 0.0], noise=noise
+            ),
+            centre=[0.0, 0.0],
+            eta=0.01,
+            curvature=1e4,
+        )
+        for slope in (1.0, 2.0)
+    )
+    far = np.array([[3.0, 1.0]])
+    np.testing.assert_array_equal(first.potential(far), second.potential(far))
+    m4dl.sample(first, m4dl.MALA(1e-5), store=tmp_path / "run.zarr", **run)
+    with pytest.raises(ValueError, match="different run: model"):
+        m4dl.sample(second, m4dl.MALA(1e-5), store=tmp_path / "run.zarr", **run)
+
+
 def test_the_default_start_finds_its_mode() -> None:
     """find_map and laplace work on it; in the ball they are the posterior's."""
     original = series()

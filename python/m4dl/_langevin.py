@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _curvature, _validate
 from ._curvature import Coordinates
+from ._langevin_steps import bias_bound, plan_steps, wasserstein_bound
 from ._map import MapEstimate, find_map
 from ._validate import Array
 from .kernels import ULA
@@ -194,7 +195,7 @@ def langevin_guarantee(
 
     Source
     ------
-    R. Nickl, S. Wang, J. Eur. Math. Soc. 26 (2024), section 3 and theorem 3.7, after A. Durmus,
+    R. Nickl, S. Wang, J. Eur. Math. Soc. 26 (2024), section 3, after A. Durmus,
     E. Moulines, High-dimensional Bayesian inference via the unadjusted Langevin algorithm,
     Bernoulli 25 (2019).
     """
@@ -258,7 +259,7 @@ def langevin_guarantee(
     here = of.gradient(posterior.core, xi[None])[0]
     distance = float(np.linalg.norm(here)) / found.least
     spread = math.sqrt(float(np.trace(covariance)))
-    gamma, steps, reached = _plan(
+    gamma, steps, reached = plan_steps(
         found.least, found.largest, len(s), distance, spread, precision, step_size
     )
     return LangevinGuarantee(
@@ -319,58 +320,6 @@ def _with_curvature(s: LogConcaveSurrogate, curvature: float) -> LogConcaveSurro
     return LogConcaveSurrogate(
         s.original, centre=s.centre, eta=s.eta, curvature=curvature, scale=s.scale
     )
-
-
-def wasserstein_bound(
-    m: float, lipschitz: float, gamma: float, steps: int, *, dimension: int, distance: float
-) -> float:
-    """Return the bound of W_2 after k steps (theorem 3.7), not squared."""
-    decay = math.exp(steps * math.log1p(-m * gamma / 2))
-    start = 2 * decay * (distance**2 + dimension / m)
-    return math.sqrt(start + bias_bound(m, lipschitz, gamma, dimension) / 2)
-
-
-def bias_bound(m: float, lipschitz: float, gamma: float, dimension: int) -> float:
-    """Return b(gamma)."""
-    first = gamma * dimension * lipschitz**2 / m**2
-    return 36 * (first + gamma**2 * dimension * lipschitz**4 / m**3)
-
-
-def _plan(
-    m: float,
-    lipschitz: float,
-    dimension: int,
-    distance: float,
-    spread: float,
-    precision: float | None,
-    step_size: float | None,
-) -> tuple[float, int, float]:
-    """Step size, number of steps, and the precision reached."""
-    largest = 2 / (m + lipschitz)
-    if step_size is None:
-        precision = spread / 2 if precision is None else precision
-        # b(gamma) = precision^2, in gamma Lambda^2/m: x + x^2 = c, without cancellation
-        c = precision**2 * m / (36 * dimension)
-        gamma = 2 * c / (1 + math.sqrt(1 + 4 * c)) * m / lipschitz**2
-        gamma = min(gamma, largest)
-    else:
-        gamma = step_size
-        if gamma > largest:
-            raise ValueError(
-                f"step_size must be at most 2/(m + Lambda) = {largest:.4g}, got {gamma}"
-            )
-    bias = bias_bound(m, lipschitz, gamma, dimension) / 2
-    if precision is None:  # what the start leaves is to be the same as by default
-        precision = math.sqrt(bias + spread**2 / 8)
-    if bias >= precision**2:
-        raise ValueError(
-            f"step_size must be smaller for a precision of {precision:.4g}, got {gamma}: its bias "
-            f"alone is bounded by {math.sqrt(bias):.4g}"
-        )
-    start = 2 * (distance**2 + dimension / m)
-    wanted = math.log((precision**2 - bias) / start)
-    steps = max(0, math.ceil(wanted / math.log1p(-m * gamma / 2)))
-    return gamma, steps, precision
 
 
 def _theory(posterior: Posterior) -> dict[str, float]:

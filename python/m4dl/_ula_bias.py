@@ -40,6 +40,8 @@ class UlaBias:
     advice : tuple of str
     draws : dict of Draws
         The three runs: "ULA", "ULA, half the step" and "MALA".
+    max_rows : int
+        Rows that are printed: the log-likelihood and those with the largest biases.
     """
 
     rows: dict[str, dict[str, float]]

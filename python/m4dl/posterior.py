@@ -105,6 +105,10 @@ class Posterior:
         same = all(getattr(self, part) is getattr(other, part) for part in parts)
         return same and type(self) is type(other)
 
+    def probes(self, xi: Array) -> Array:
+        """Return white noise (n, W), made from xi (k, W), at which the model shows itself."""
+        return xi
+
     def potential(self, xi: ArrayLike, threads: int = 0) -> Array:
         """Return Phi(xi) for white noise xi (..., W): shape (...). NaN where a solve failed."""
         x, shape = rows("xi", xi, self.white)

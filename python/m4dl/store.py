@@ -69,7 +69,7 @@ class Problem:
         close = {
             "prior": theta,
             "start": start,
-            "model": posterior.potential(points),
+            "model": posterior.potential(posterior.probes(points)),
         }
         for name, functional in functionals.items():
             label = f"functional {name!r}"

@@ -111,6 +111,12 @@ class LogConcaveSurrogate(Posterior):
         pairs = ((self.centre, other.centre), (self.scale, other.scale))
         return same and all(np.array_equal(a, b) for a, b in pairs)
 
+    def probes(self, xi: Array) -> Array:
+        """Return xi (k, W), and as many points in the ball: outside it there is no model."""
+        away = xi - self.centre
+        r = np.linalg.norm(self.scale * away, axis=1, keepdims=True) / self.eta
+        return np.concatenate([xi, self.centre + 0.9 * AGREES * away / np.maximum(r, AGREES)])
+
     def distance(self, xi: ArrayLike) -> Array:
         """Return r = abs(theta - theta_init) / eta for white noise xi (..., W): shape (...)."""
         x, shape = rows("xi", xi, self.white)
