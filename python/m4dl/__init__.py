@@ -3,6 +3,7 @@
 from ._bvm import BernsteinVonMises, bvm
 from ._compare import Comparison, compare_kernels
 from ._core import build_info
+from ._disk_mesh import disk_mesh
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
 from ._ranks import Calibration
@@ -10,6 +11,7 @@ from ._refine import refined_metric
 from ._study import CoverageStudy
 from .calibration import rank_test, sbc
 from .coverage import coverage_study
+from .domains import Disk, Polygon
 from .draws import Draws, Moments
 from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
@@ -25,6 +27,7 @@ from .priors import (
     contraction_rate,
     rescale_for,
 )
+from .rays import RayQuadrature, Rays
 from .sampling import sample
 
 __version__: str = build_info()["version"]
@@ -41,6 +44,7 @@ __all__ = [
     "CoverageStudy",
     "Darcy",
     "DiagonalMetric",
+    "Disk",
     "Draws",
     "GaussianNoise",
     "GaussianPrior",
@@ -52,8 +56,11 @@ __all__ = [
     "MapEstimate",
     "MaternPrior",
     "Moments",
+    "Polygon",
     "Posterior",
     "PythonModel",
+    "RayQuadrature",
+    "Rays",
     "Schrodinger",
     "SeriesPrior",
     "SparsePrior",
@@ -64,6 +71,7 @@ __all__ = [
     "compare_kernels",
     "contraction_rate",
     "coverage_study",
+    "disk_mesh",
     "find_map",
     "laplace",
     "rank_test",
