@@ -15,6 +15,7 @@ import oracles as o
 import scipy.sparse as sp
 from prior_rows import interpolated, matern, matern_simplices, series, series_simplices
 from problems import Bent, DenseAffine, Linear
+from ray_rows import attenuated, non_abelian, xray
 from rows import (
     BOX2,
     BOX3,
@@ -62,6 +63,13 @@ MODELS = [
     darcy_simplices(CUBE, "nodes", sizes=(4, 8, 12)),
     affine_five_point(),
     affine_mixed(),
+    xray("triangles"),
+    xray("grid"),
+    attenuated("triangles"),
+    attenuated("grid"),
+    non_abelian("so(3)", "triangles"),
+    non_abelian("su(2)", "triangles"),
+    *(non_abelian(f"so({n})", "grid") for n in (2, 3, 4, 5)),
     ModelRow("affine dense", lambda: DenseAffine().model(), DenseAffine),
     ModelRow("linear dense", lambda: m4dl.LinearModel(MATRIX), lambda: Linear(MATRIX), linear=True),
     ModelRow(

@@ -97,8 +97,7 @@ def test_parallel_chords_add_up_to_the_area(domain: m4dl.Disk | m4dl.Polygon, an
     offsets = reach.min() + width * (np.arange(count) + 0.5)
     rays = m4dl.Rays.parallel(domain, [angle], offsets)
     q = rays.quadrature(domain.diameter / 500)
-    ray = np.repeat(np.arange(count), 2 * np.diff(q.first))
-    total = width * (0.5 * q.width[ray] * q.inside).sum()
+    total = width * (0.5 * np.repeat(q.width, 2) * q.inside).sum()
     area = np.pi * 1.7**2 if isinstance(domain, m4dl.Disk) else domain.area
     # midpoint rule in the offset, and steps cut by the boundary: both below 1 part in 500
     assert total == pytest.approx(area, rel=2e-3)
@@ -133,14 +132,14 @@ def test_gauss_points_lie_in_order_and_integrate_cubics_exactly(
     q = rays.quadrature(step)
     steps = np.diff(q.first)
     np.testing.assert_array_equal(steps, np.maximum(1, np.ceil(rays.length / step)))
-    np.testing.assert_allclose(steps * q.width, rays.length, rtol=1e-15)
+    np.testing.assert_allclose(q.width, np.repeat(rays.length / steps, steps), rtol=1e-15)
     ray = np.repeat(np.arange(60), 2 * steps)
     time = ((q.points - rays.start[ray]) * rays.direction[ray]).sum(axis=1)
     apart = q.points - rays.start[ray] - time[:, None] * rays.direction[ray]
     np.testing.assert_allclose(apart, 0.0, atol=1e-14)
     assert (np.diff(time)[np.diff(ray) == 0] > 0).all()
     # int t^3 = tau^4 / 4: the two-point rule is exact to degree 3
-    integral = np.bincount(ray, 0.5 * q.width[ray] * time**3)
+    integral = np.bincount(ray, 0.5 * np.repeat(q.width, 2) * time**3)
     np.testing.assert_allclose(integral, rays.length**4 / 4, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(q.inside, domain.contains(q.points))
     assert q.inside.all() == (domain in (DISK, SQUARE))
@@ -256,3 +255,18 @@ def test_the_mesh_of_a_disk(rings: int) -> None:
     radii = np.linalg.norm(mesh.points - (0.4, -0.3), axis=1)
     ring = np.repeat(np.arange(rings + 1), [1, *(6 * k for k in range(1, rings + 1))])
     np.testing.assert_allclose(radii, 1.7 * ring / rings, atol=1e-14)
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=repr)
+def test_rays_are_cut_at_given_times_and_at_the_boundary(domain: m4dl.Disk | m4dl.Polygon) -> None:
+    rays = m4dl.Rays.random(domain, 20, seed=6)
+    ray = np.repeat(np.arange(20), 5)
+    time = rays.length[ray] * np.tile([-0.1, 0.25, 0.25, 0.7, 1.5], 20)
+    q = rays.cut(ray, time)
+    own = np.isfinite(domain.crossings(rays.start, rays.direction)).sum(axis=1) - 2
+    np.testing.assert_array_equal(np.diff(q.first), 3 + own)  # two cuts, and where the hull is left
+    np.testing.assert_allclose(np.add.reduceat(q.width, q.first[:-1]), rays.length, rtol=1e-14)
+    middle = q.points.reshape(-1, 2, 2).mean(axis=1)
+    both = q.inside.reshape(-1, 2)
+    np.testing.assert_array_equal(both[:, 0], both[:, 1])  # a step is inside or outside
+    np.testing.assert_array_equal(both[:, 0], domain.contains(middle))

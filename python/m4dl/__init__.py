@@ -16,7 +16,16 @@ from .draws import Draws, Moments
 from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
 from .metrics import DiagonalMetric, LowRankMetric
-from .models import AffineElliptic, Darcy, LinearModel, PythonModel, Schrodinger
+from .models import (
+    AffineElliptic,
+    AttenuatedXRay,
+    Darcy,
+    LinearModel,
+    NonAbelianXRay,
+    PythonModel,
+    Schrodinger,
+    XRay,
+)
 from .posterior import GaussianNoise, Posterior
 from .priors import (
     GaussianPrior,
@@ -29,6 +38,7 @@ from .priors import (
 )
 from .rays import RayQuadrature, Rays
 from .sampling import sample
+from .zernike import ZernikeBasis
 
 __version__: str = build_info()["version"]
 
@@ -38,6 +48,7 @@ __all__ = [
     "PCN",
     "ULA",
     "AffineElliptic",
+    "AttenuatedXRay",
     "BernsteinVonMises",
     "Calibration",
     "Comparison",
@@ -56,6 +67,7 @@ __all__ = [
     "MapEstimate",
     "MaternPrior",
     "Moments",
+    "NonAbelianXRay",
     "Polygon",
     "Posterior",
     "PythonModel",
@@ -66,6 +78,8 @@ __all__ = [
     "SparsePrior",
     "TetrahedronMesh",
     "TriangleMesh",
+    "XRay",
+    "ZernikeBasis",
     "build_info",
     "bvm",
     "compare_kernels",

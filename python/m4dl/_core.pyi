@@ -13,6 +13,7 @@ __all__: list[str] = [
     "Grid",
     "Linearised",
     "Model",
+    "Paths",
     "Potential",
     "Prior",
     "Reference",
@@ -20,6 +21,7 @@ __all__: list[str] = [
     "TetrahedronMesh",
     "TriangleMesh",
     "affine_elliptic",
+    "attenuated_xray",
     "build_info",
     "darcy_grid",
     "darcy_simplices",
@@ -32,6 +34,7 @@ __all__: list[str] = [
     "linear_dense",
     "linear_sparse",
     "low_rank_reference",
+    "non_abelian_xray",
     "normals",
     "philox4x32",
     "prior_white_noise",
@@ -46,6 +49,8 @@ __all__: list[str] = [
     "sparse_cholesky_solve",
     "sparse_prior",
     "spectral_prior",
+    "unknown_attenuation_xray",
+    "xray",
 ]
 
 class Grid:
@@ -55,6 +60,10 @@ class Grid:
         low: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         high: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     ) -> None: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, 2^d).
+        """
 
 class Model:
     def forward(
@@ -97,6 +106,10 @@ class TriangleMesh:
         cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     ) -> None: ...
     def boundary(self) -> list[bool]: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
+        """
 
 class TetrahedronMesh:
     def __init__(
@@ -105,6 +118,10 @@ class TetrahedronMesh:
         cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     ) -> None: ...
     def boundary(self) -> list[bool]: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
+        """
 
 class Prior:
     def pull(
@@ -128,6 +145,23 @@ class Prior:
     def parameters(self) -> int: ...
     @property
     def white(self) -> int: ...
+
+class Paths:
+    def __init__(
+        self,
+        first: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        width: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        nodes: typing.SupportsInt | typing.SupportsIndex,
+        node: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None:
+        """
+        node, weight: (2 steps, entries): where a field is taken from at each point.
+        """
+    @property
+    def rays(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
 
 class Potential:
     def __init__(
@@ -256,6 +290,13 @@ def affine_elliptic(
     solver: str,
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
+def attenuated_xray(
+    paths: Paths, attenuation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+) -> Model:
+    """
+    attenuation: at the points of the paths, (2 steps,).
+    """
+
 def build_info() -> dict: ...
 def darcy_grid(
     grid: Grid,
@@ -349,6 +390,9 @@ def low_rank_reference(
     xi = centre + (I + V (variance^{1/2} - 1) V') z, V = basis with orthonormal columns.
     """
 
+def non_abelian_xray(
+    paths: Paths, group: str, n: typing.SupportsInt | typing.SupportsIndex
+) -> Model: ...
 def normals(
     seed: typing.SupportsInt | typing.SupportsIndex,
     first_chain: typing.SupportsInt | typing.SupportsIndex,
@@ -494,3 +538,7 @@ def spectral_prior(
     scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior: ...
+def unknown_attenuation_xray(
+    paths: Paths, link: str, floor: typing.SupportsFloat | typing.SupportsIndex
+) -> Model: ...
+def xray(paths: Paths) -> Model: ...

@@ -19,14 +19,14 @@ _GAUSS = np.array([0.5 - math.sqrt(3.0) / 6.0, 0.5 + math.sqrt(3.0) / 6.0])
 
 @dataclass(frozen=True, eq=False)
 class RayQuadrature:
-    """Rays cut into equal steps, with two Gauss points in each.
+    """Rays cut into steps, with two Gauss points in each.
 
     Attributes
     ----------
     first : ndarray of int64, (m + 1,)
         Ray i has the steps first[i], ..., first[i + 1] - 1, in the order of travel.
-    width : ndarray, (m,)
-        Length (time of travel) of a step of ray i.
+    width : ndarray, (first[m],)
+        Length (time of travel) of each step.
     points : ndarray, (2 first[m], 2)
         Rows 2 j and 2 j + 1 are the Gauss points of step j, at (1/2 -+ sqrt(3)/6) of it.
     inside : ndarray of bool, (2 first[m],)
@@ -81,11 +81,14 @@ class RayFamily:
             raise ValueError(f"step must give at most {_MOST_STEPS} steps, got {h:g}")
         steps = count.astype(np.int64)
         first = np.concatenate([[0], np.cumsum(steps)])
-        width = self.length / steps
-        ray = np.repeat(np.arange(len(self)), steps)
-        within = np.arange(first[-1]) - first[ray]
-        time = ((within[:, None] + _GAUSS) * width[ray, None]).ravel()
-        ray = np.repeat(ray, 2)
+        width = np.repeat(self.length / steps, steps)
+        begin = (np.arange(first[-1]) - np.repeat(first[:-1], steps)) * width
+        return self._gauss(first, begin, width)
+
+    def _gauss(self, first: NDArray[np.int64], begin: Array, width: Array) -> RayQuadrature:
+        """The quadrature of steps that begin at these times."""
+        time = (begin[:, None] + _GAUSS * width[:, None]).ravel()
+        ray = np.repeat(np.arange(len(self)), 2 * np.diff(first))
         return RayQuadrature(first, width, self._points(ray, time), self._inside(ray, time))
 
     def path(self, count: int) -> Array:

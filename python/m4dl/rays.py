@@ -171,6 +171,28 @@ class Rays(RayFamily):
         x, y = normal.T
         return cls._named("seed", where, start, np.stack([c * x - s * y, s * x + c * y], axis=1))
 
+    def cut(self, ray: NDArray[np.int64], time: Array) -> RayQuadrature:
+        """Return steps that end at given times, and where the boundary is crossed.
+
+        Parameters
+        ----------
+        ray, time : ndarray, (n,)
+            Cut ray ``ray[k]`` at ``time[k]``; times outside [0, length] are left out, and equal
+            ones cut once.
+        """
+        count, everyone = len(self), np.arange(len(self))
+        own = np.repeat(everyone, self._crossings.shape[1])
+        ray, time = np.append(ray, own), np.append(time, self._crossings.ravel())
+        within = (time > 0.0) & (time < self.length[ray])
+        ray = np.concatenate([ray[within], everyone, everyone])
+        time = np.concatenate([time[within], np.zeros(count), self.length])
+        order = np.lexsort((time, ray))
+        ray, time = ray[order], time[order]
+        width = np.diff(time)
+        kept = (ray[1:] == ray[:-1]) & (width > 1e-13 * self.length[ray[1:]])
+        steps = np.bincount(ray[1:][kept], minlength=count)
+        return self._gauss(np.concatenate([[0], np.cumsum(steps)]), time[:-1][kept], width[kept])
+
     def _points(self, ray: NDArray[np.int64], time: Array) -> Array:
         return np.asarray(self.start[ray] + time[:, None] * self.direction[ray])
 

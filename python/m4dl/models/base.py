@@ -29,8 +29,11 @@ class Model:
         "multigrid"; empty for other models.
     """
 
-    def __init__(self, core: Any, domain: Mesh | None = None, at: str | None = None):
-        check_domain(domain, at, core.parameters)
+    def __init__(
+        self, core: Any, domain: Mesh | None = None, at: str | None = None, components: int = 1
+    ):
+        self.components = components
+        check_domain(domain, at, core.parameters // components)
         self.core = core
         self.domain = domain
         self.at = at
