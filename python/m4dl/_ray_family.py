@@ -73,17 +73,23 @@ class RayFamily:
         Parameters
         ----------
         step : float
-            In the units of ``length``. Ray i has ceil(length_i / step) equal steps, at least one.
+            In the units of ``length``. Ray i has ceil(length_i / step) equal steps, at least one;
+            where it leaves a domain for a while, each of its pieces has.
         """
         h = positive("step", step)
-        count = np.maximum(1.0, np.ceil(self.length / h - 1e-9))
+        first, begin, length = self._pieces()
+        count = np.maximum(1.0, np.ceil(length / h - 1e-9))
         if count.sum() > _MOST_STEPS:
             raise ValueError(f"step must give at most {_MOST_STEPS} steps, got {h:g}")
         steps = count.astype(np.int64)
-        first = np.concatenate([[0], np.cumsum(steps)])
-        width = np.repeat(self.length / steps, steps)
-        begin = (np.arange(first[-1]) - np.repeat(first[:-1], steps)) * width
-        return self._gauss(first, begin, width)
+        ends = np.concatenate([[0], np.cumsum(steps)])
+        width = np.repeat(length / steps, steps)
+        within = np.arange(ends[-1]) - np.repeat(ends[:-1], steps)
+        return self._gauss(ends[first], np.repeat(begin, steps) + within * width, width)
+
+    def _pieces(self) -> tuple[NDArray[np.int64], Array, Array]:
+        """Offsets (m + 1,) of each ray's pieces within the domain or without; begin and length."""
+        return np.arange(len(self) + 1), np.zeros(len(self)), self.length
 
     def _gauss(self, first: NDArray[np.int64], begin: Array, width: Array) -> RayQuadrature:
         """The quadrature of steps that begin at these times."""

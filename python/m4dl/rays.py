@@ -180,6 +180,13 @@ class Rays(RayFamily):
             Cut ray ``ray[k]`` at ``time[k]``; times outside [0, length] are left out, and equal
             ones cut once.
         """
+        return self._gauss(*self._pieces(ray, time))
+
+    def _pieces(
+        self, ray: NDArray[np.int64] | None = None, time: Array | None = None
+    ) -> tuple[NDArray[np.int64], Array, Array]:
+        if ray is None or time is None:
+            ray, time = np.zeros(0, np.int64), np.zeros(0)
         count, everyone = len(self), np.arange(len(self))
         own = np.repeat(everyone, self._crossings.shape[1])
         ray, time = np.append(ray, own), np.append(time, self._crossings.ravel())
@@ -191,7 +198,7 @@ class Rays(RayFamily):
         width = np.diff(time)
         kept = (ray[1:] == ray[:-1]) & (width > 1e-13 * self.length[ray[1:]])
         steps = np.bincount(ray[1:][kept], minlength=count)
-        return self._gauss(np.concatenate([[0], np.cumsum(steps)]), time[:-1][kept], width[kept])
+        return np.concatenate([[0], np.cumsum(steps)]), time[:-1][kept], width[kept]
 
     def _points(self, ray: NDArray[np.int64], time: Array) -> Array:
         return np.asarray(self.start[ray] + time[:, None] * self.direction[ray])

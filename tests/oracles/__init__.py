@@ -34,11 +34,12 @@ from .priors import (
     matern_matrices,
     sine_series,
 )
-from .rays import Attenuated, LineIntegrals, Lines, Scattering, generators
+from .rays import PAULI, Attenuated, LineIntegrals, Lines, Scattering, generators
 from .reference import ReferenceDarcy, ReferenceSchrodinger, load_reference
 
 __all__ = [
     "LINKS",
+    "PAULI",
     "AristoffBangerth",
     "Attenuated",
     "Box",
