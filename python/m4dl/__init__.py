@@ -13,6 +13,7 @@ from .calibration import rank_test, sbc
 from .coverage import coverage_study
 from .domains import Disk, Polygon
 from .draws import Draws, Moments
+from .geodesics import Geodesics
 from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh
 from .metrics import DiagonalMetric, LowRankMetric
@@ -59,6 +60,7 @@ __all__ = [
     "Draws",
     "GaussianNoise",
     "GaussianPrior",
+    "Geodesics",
     "Grid",
     "InterpolatedPrior",
     "Laplace",
