@@ -11,6 +11,7 @@ import pytest
 from m4dl.models._paths import default_step
 from problems import Array
 from rows import simplices
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from scipy.ndimage import rotate
 
@@ -202,3 +203,42 @@ def test_fields_end_where_a_non_convex_domain_does() -> None:
     constant = np.repeat([0.0, 0.0, 1.0], 64)
     turned = expm(0.7 * hat(np.array([0.0, 0.0, 1.0])))
     np.testing.assert_allclose(model.matrices(model(constant))[0], turned, atol=1e-14)
+
+
+def test_geodesics_against_the_coupled_equations() -> None:
+    """Hamilton's equations and the frame together: W' = -Phi(x) W from the entry, C = W(tau)^{-1}."""
+    angle, incidence = np.array([0.3, 2.0, 4.0]), np.array([0.0, -0.7, 1.2])
+
+    def speed(r: Array) -> Array:
+        return np.asarray(1.0 + 0.3 * r**2)
+
+    rays = m4dl.Geodesics(UNIT, angle, incidence, sound_speed=speed)
+    a = np.array([0.8, -0.5, 0.4])
+
+    def field(x: Array) -> Array:
+        return np.stack([a[0] * x[..., 0], a[1] * x[..., 1], a[2] * (1.0 + x[..., 0])], axis=-1)
+
+    def slope(t: float, state: Array) -> Array:
+        x, k, w = state[:2], state[2:4], state[4:].reshape(3, 3)
+        c = speed(np.hypot(*x))
+        # H = c^2 |k|^2/2; c' r/|r| = 0.6 x
+        return np.concatenate([c**2 * k, -c * 0.6 * x * (k @ k), (-hat(field(x)) @ w).ravel()])
+
+    exact = []
+    for start, v, tau in zip(rays.start, rays.direction, rays.length, strict=True):
+        state = np.concatenate([start, v / speed(np.hypot(*start)), np.eye(3).ravel()])
+        end = solve_ivp(slope, (0.0, tau), state, "DOP853", rtol=1e-12, atol=1e-13)
+        exact.append(end.y[4:, -1].reshape(3, 3).T)
+    nodes = ENCLOSING.points
+    theta = field(nodes).T.ravel()  # linear: interpolation is exact
+    errors = []
+    for step in (0.2, 0.1, 0.05):
+        model = m4dl.NonAbelianXRay(rays, ENCLOSING, step=step)
+        errors.append(np.abs(model.matrices(model(theta)) - exact).max())
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(4.0, abs=0.3)
+    assert np.log2(errors[1] / errors[2]) == pytest.approx(4.0, abs=0.2)
+    with pytest.raises(ValueError, match="step must be given for rays that are not straight"):
+        m4dl.XRay(rays, ENCLOSING)
+    # travel times are the integrals of 1
+    times = m4dl.XRay(rays, ENCLOSING, step=0.1)(np.ones(len(nodes)))
+    np.testing.assert_allclose(times, rays.length, rtol=1e-13)
