@@ -25,6 +25,7 @@ from .priors import (
     MaternPrior,
     SeriesPrior,
     SparsePrior,
+    VectorPrior,
     contraction_rate,
     rescale_for,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "SparsePrior",
     "TetrahedronMesh",
     "TriangleMesh",
+    "VectorPrior",
     "build_info",
     "bvm",
     "compare_kernels",

@@ -46,6 +46,7 @@ __all__: list[str] = [
     "sparse_cholesky_solve",
     "sparse_prior",
     "spectral_prior",
+    "vector_prior",
 ]
 
 class Grid:
@@ -494,3 +495,10 @@ def spectral_prior(
     scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior: ...
+def vector_prior(
+    priors: collections.abc.Sequence[Prior],
+    mixing: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Prior:
+    """
+    mixing: (components, priors).
+    """
