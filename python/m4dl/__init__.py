@@ -31,6 +31,7 @@ from .priors import (
 )
 from .rays import RayQuadrature, Rays
 from .sampling import sample
+from .zernike import ZernikeBasis
 
 __version__: str = build_info()["version"]
 
@@ -70,6 +71,7 @@ __all__ = [
     "TetrahedronMesh",
     "TriangleMesh",
     "VectorPrior",
+    "ZernikeBasis",
     "build_info",
     "bvm",
     "compare_kernels",
