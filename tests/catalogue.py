@@ -13,8 +13,9 @@ import m4dl
 import numpy as np
 import oracles as o
 import scipy.sparse as sp
-from prior_rows import interpolated, matern, matern_simplices, series, series_simplices
+from prior_rows import interpolated, matern, matern_simplices, series, series_simplices, vector
 from problems import Bent, DenseAffine, Linear
+from ray_rows import attenuated, non_abelian, xray
 from rows import (
     BOX2,
     BOX3,
@@ -62,6 +63,13 @@ MODELS = [
     darcy_simplices(CUBE, "nodes", sizes=(4, 8, 12)),
     affine_five_point(),
     affine_mixed(),
+    xray("triangles"),
+    xray("grid"),
+    attenuated("triangles"),
+    attenuated("grid"),
+    non_abelian("so(3)", "triangles"),
+    non_abelian("su(2)", "triangles"),
+    *(non_abelian(f"so({n})", "grid") for n in (2, 3, 4, 5)),
     ModelRow("affine dense", lambda: DenseAffine().model(), DenseAffine),
     ModelRow("linear dense", lambda: m4dl.LinearModel(MATRIX), lambda: Linear(MATRIX), linear=True),
     ModelRow(
@@ -131,6 +139,8 @@ PRIORS = [
         lambda: np.arange(1.0, 5.0),
     ),
     PriorRow("sparse plain", lambda: m4dl.SparsePrior(PRECISION), lambda: INVERSE @ INVERSE),
+    vector(BOX2, None, 3),
+    vector(o.Box((9,)), np.array([[1.0, 0.0, 0.0], [0.5, -1.0, 0.25]]), 3),
     interpolated(o.Box((9, 8), ((-1.5, 1.3), (-1.2, 1.4))), DISK),
     PriorRow(
         "sparse on a mesh",

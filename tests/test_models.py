@@ -41,7 +41,7 @@ def test_interface(row: ModelRow) -> None:
     assert str(size) in repr(model)
     if model.domain is not None:
         assert model.at is not None
-        assert model.domain.size_of(model.at) == size
+        assert model.components * model.domain.size_of(model.at) == size
 
 
 @pytest.mark.parametrize("mesh", [GRID, simplices(DISK), simplices(CUBE)], ids=repr)

@@ -1,27 +1,12 @@
 // Forward maps and the meshes they live on.
-#include "arrays.hpp"
-#include "m4dl/model/any.hpp"
 #include "m4dl/model/darcy.hpp"
 #include "m4dl/model/linear.hpp"
 #include "m4dl/model/schrodinger.hpp"
+#include "models.hpp"
 #include "python_model.hpp"
 
 namespace m4dl::bind {
 namespace {
-
-using namespace pybind11::literals;
-
-template <class M, class... Args>
-AnyModel make(Args&&... args) {
-    return AnyModel(std::make_shared<const M>(std::forward<Args>(args)...));
-}
-
-Link make_link(const std::string& kind, double floor) {
-    if (kind == "identity") return {Link::Kind::kIdentity, floor};
-    if (kind == "softplus") return {Link::Kind::kSoftplus, floor};
-    require(kind == "exp", "link must be 'identity', 'exp' or 'softplus', got '", kind, "'");
-    return {Link::Kind::kExp, floor};
-}
 
 SolverOptions make_options(const std::string& solver, double tolerance) {
     using Kind = SolverOptions::Kind;
@@ -158,7 +143,11 @@ void bind_simplices(py::module_& m, const char* name) {
                  return Mesh(to_matrix(points), std::move(nodes));
              }),
              "points"_a, "cells"_a)
-        .def("boundary", &Mesh::boundary);
+        .def("boundary", &Mesh::boundary)
+        .def(
+            "interpolate",
+            [](const Mesh& mesh, const Array& points) { return interpolate(mesh, points, D + 1); },
+            "points"_a, "Nodes and weights, (points, d + 1); weights 0 outside the mesh.");
     m.def(
         "schrodinger_simplices",
         [](const Mesh& mesh, const Array& points, const Array& boundary, const std::string& link,
@@ -183,10 +172,16 @@ void bind_simplices(py::module_& m, const char* name) {
 }  // namespace
 
 void bind_models(py::module_& m) {
-    py::class_<Grid>(m, "Grid").def(
-        py::init([](const std::vector<Index>& cells, const std::vector<double>& low,
-                    const std::vector<double>& high) { return Grid{cells, low, high}; }),
-        "cells"_a, "low"_a, "high"_a);
+    py::class_<Grid>(m, "Grid")
+        .def(py::init([](const std::vector<Index>& cells, const std::vector<double>& low,
+                         const std::vector<double>& high) { return Grid{cells, low, high}; }),
+             "cells"_a, "low"_a, "high"_a)
+        .def(
+            "interpolate",
+            [](const Grid& grid, const Array& points) {
+                return interpolate(grid, points, grid.corners());
+            },
+            "points"_a, "Nodes and weights, (points, 2^d).");
     py::class_<AnyModel>(m, "Model")
         .def_property_readonly("parameters", &AnyModel::parameters)
         .def_property_readonly("outputs", &AnyModel::outputs)

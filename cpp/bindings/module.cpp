@@ -7,6 +7,7 @@ namespace m4dl::bind {
 void bind_base(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
 void bind_priors(pybind11::module_& m);
+void bind_rays(pybind11::module_& m);
 void bind_mcmc(pybind11::module_& m);
 }  // namespace m4dl::bind
 
@@ -18,5 +19,6 @@ PYBIND11_MODULE(_core, m) {
     m4dl::bind::bind_base(m);
     m4dl::bind::bind_models(m);
     m4dl::bind::bind_priors(m);
+    m4dl::bind::bind_rays(m);
     m4dl::bind::bind_mcmc(m);
 }

@@ -13,6 +13,7 @@ __all__: list[str] = [
     "Grid",
     "Linearised",
     "Model",
+    "Paths",
     "Potential",
     "Prior",
     "Reference",
@@ -21,6 +22,7 @@ __all__: list[str] = [
     "TetrahedronMesh",
     "TriangleMesh",
     "affine_elliptic",
+    "attenuated_xray",
     "build_info",
     "darcy_grid",
     "darcy_simplices",
@@ -33,6 +35,7 @@ __all__: list[str] = [
     "linear_dense",
     "linear_sparse",
     "low_rank_reference",
+    "non_abelian_xray",
     "normals",
     "philox4x32",
     "prior_white_noise",
@@ -47,6 +50,9 @@ __all__: list[str] = [
     "sparse_cholesky_solve",
     "sparse_prior",
     "spectral_prior",
+    "unknown_attenuation_xray",
+    "vector_prior",
+    "xray",
 ]
 
 class Grid:
@@ -56,6 +62,10 @@ class Grid:
         low: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         high: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
     ) -> None: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, 2^d).
+        """
 
 class Model:
     def forward(
@@ -98,6 +108,10 @@ class TriangleMesh:
         cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     ) -> None: ...
     def boundary(self) -> list[bool]: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
+        """
 
 class TetrahedronMesh:
     def __init__(
@@ -106,6 +120,10 @@ class TetrahedronMesh:
         cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     ) -> None: ...
     def boundary(self) -> list[bool]: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
+        """
 
 class Prior:
     def pull(
@@ -138,6 +156,23 @@ class Surrogate:
         eta: typing.SupportsFloat | typing.SupportsIndex,
         curvature: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
+
+class Paths:
+    def __init__(
+        self,
+        first: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        width: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        nodes: typing.SupportsInt | typing.SupportsIndex,
+        node: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None:
+        """
+        node, weight: (2 steps, entries): where a field is taken from at each point.
+        """
+    @property
+    def rays(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
 
 class Potential:
     def __init__(
@@ -267,6 +302,13 @@ def affine_elliptic(
     solver: str,
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
+def attenuated_xray(
+    paths: Paths, attenuation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+) -> Model:
+    """
+    attenuation: at the points of the paths, (2 steps,).
+    """
+
 def build_info() -> dict: ...
 def darcy_grid(
     grid: Grid,
@@ -360,6 +402,9 @@ def low_rank_reference(
     xi = centre + (I + V (variance^{1/2} - 1) V') z, V = basis with orthonormal columns.
     """
 
+def non_abelian_xray(
+    paths: Paths, group: str, n: typing.SupportsInt | typing.SupportsIndex
+) -> Model: ...
 def normals(
     seed: typing.SupportsInt | typing.SupportsIndex,
     first_chain: typing.SupportsInt | typing.SupportsIndex,
@@ -505,3 +550,15 @@ def spectral_prior(
     scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior: ...
+def unknown_attenuation_xray(
+    paths: Paths, link: str, floor: typing.SupportsFloat | typing.SupportsIndex
+) -> Model: ...
+def vector_prior(
+    priors: collections.abc.Sequence[Prior],
+    mixing: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Prior:
+    """
+    mixing: (components, priors).
+    """
+
+def xray(paths: Paths) -> Model: ...

@@ -34,18 +34,24 @@ from .priors import (
     matern_matrices,
     sine_series,
 )
+from .rays import PAULI, Attenuated, LineIntegrals, Lines, Scattering, generators
 from .reference import ReferenceDarcy, ReferenceSchrodinger, load_reference
 
 __all__ = [
     "LINKS",
+    "PAULI",
     "AristoffBangerth",
+    "Attenuated",
     "Box",
     "DarcyGrid",
     "DarcyP1",
     "Elliptic",
+    "LineIntegrals",
+    "Lines",
     "Link",
     "ReferenceDarcy",
     "ReferenceSchrodinger",
+    "Scattering",
     "SchrodingerGrid",
     "SchrodingerP1",
     "Triangulation",
@@ -55,6 +61,7 @@ __all__ = [
     "darcy_interval",
     "disk_triangulation",
     "feynman_kac",
+    "generators",
     "linear_posterior",
     "load_reference",
     "manufactured_darcy",
