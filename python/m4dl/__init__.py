@@ -3,6 +3,7 @@
 from ._bvm import BernsteinVonMises, bvm
 from ._compare import Comparison, compare_kernels
 from ._core import build_info
+from ._delayed import DelayedAcceptance
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
 from ._ranks import Calibration
@@ -40,6 +41,7 @@ __all__ = [
     "Comparison",
     "CoverageStudy",
     "Darcy",
+    "DelayedAcceptance",
     "DiagonalMetric",
     "Draws",
     "GaussianNoise",
