@@ -168,9 +168,10 @@ Matrix released(Body&& body) {
 
 // A delayed run for each inner kernel.
 template <class Inner>
-std::unique_ptr<AnyRun> make_delayed(const SharedPotential& potential, const SharedPotential& coarse,
-                                     Index steps, Inner inner, const SharedReference& reference,
-                                     std::uint64_t seed, const Array& start, int threads) {
+std::unique_ptr<AnyRun> make_delayed(const SharedPotential& potential,
+                                     const SharedPotential& coarse, Index steps, Inner inner,
+                                     const SharedReference& reference, std::uint64_t seed,
+                                     const Array& start, int threads) {
     require(coarse->white() == potential->white(), "the coarse posterior has ", coarse->white(),
             " white noises, the fine one ", potential->white());
     require(!Inner::kGradient || coarse->has_gradient(),

@@ -214,6 +214,10 @@ class Run:
         """
         (chains, W), in the prior's white noise.
         """
+    def predictions(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (chains, m): of the model where the chains are.
+        """
     def restore(
         self,
         state: collections.abc.Mapping[

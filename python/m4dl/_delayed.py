@@ -116,18 +116,23 @@ class DelayedAcceptance:
             )
         if self.error_model != "none" and not np.array_equal(potential.data, coarse.core.data):
             raise ValueError(
-                f"coarse_posterior must have the posterior's data for an error model, "
-                f"got {coarse.data.size} data of its own; error_model='none' compares no predictions"
+                "coarse_posterior must have the posterior's data for an error model, got "
+                f"{coarse.data.size} data of its own; error_model='none' compares no predictions"
             )
         if not isinstance(inner, PCN) and not coarse.core.has_gradient:
             raise ValueError(
                 f"{type(inner).__name__} needs a gradient, and the coarse model has none; use PCN"
             )
         target = inner.target if inner.adapt else 0.0
-        begin = (potential, coarse.core, self.steps)
-        end = (metric_reference(inner.metric, potential), seed, xi0, threads)
+        both = (potential, coarse.core, self.steps)
+        rest: dict[str, Any] = {
+            "metric": metric_reference(inner.metric, potential),
+            "seed": seed,
+            "start": xi0,
+            "threads": threads,
+        }
         if isinstance(inner, PCN):
-            return _core.delayed_pcn(*begin, inner.beta, target, *end)
+            return _core.delayed_pcn(*both, inner.beta, target, **rest)
         if isinstance(inner, MALA):
-            return _core.delayed_mala(*begin, inner.step_size, target, inner.implicit, *end)
-        return _core.delayed_hmc(*begin, inner.step_size, inner.trajectory, inner.max_steps, *end)
+            return _core.delayed_mala(*both, inner.step_size, target, inner.implicit, **rest)
+        return _core.delayed_hmc(*both, inner.step_size, inner.trajectory, inner.max_steps, **rest)

@@ -1,18 +1,20 @@
 """What warmup learns from all chains together: a metric, and what a coarse model leaves out.
 
-Windows of growing length follow one another (as in Stan), so that what the first ones learn, of chains
-that hardly move, is forgotten. At the end of each the chains meet, go on from where they stand with what
-was learned, and step sizes begin anew. After the last window nothing is learned.
+Windows of growing length follow one another (as in Stan), so that what the first ones learn, of
+chains that hardly move, is forgotten. At the end of each the chains meet and go on from where they
+stand with what was learned; with a new metric step sizes begin anew. After the last window nothing
+is learned.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from . import diagnostics
+from ._regression import learned_metric
 from ._validate import Array
 from .metrics import LowRankMetric
 
@@ -24,11 +26,6 @@ MOST_ROWS = 1024
 MOST_NUMBERS = 2**22
 STRIDE = 4
 """Iterations between two draws that are kept, at least: predictions there are one more solve."""
-SMALLEST_INFORMATION = 0.1
-"""Information of the data, in units of the prior's, below which a direction is left to the prior."""
-PRIOR_DRAWS = 10.0
-"""Draws, and as many as there are directions, that the fitted linear model is worth."""
-RIDGES = (*10.0 ** np.arange(-12.0, 1.0, 1.0),)
 SMALLEST_ERROR = 0.01
 """Variance of a discrepancy, in that of the noise, below which it is left out."""
 
@@ -54,108 +51,15 @@ def windows(warmup: int, chains: int, width: int) -> list[Window]:
     edges = [begin + (end - begin) * (2**k - 1) // (2**count - 1) for k in range(count + 1)]
     rows = max(1, min(MOST_ROWS, MOST_NUMBERS // max(width, 1)) // chains)
     out = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         out.append(Window(first, last, max(STRIDE, -(-(last - first) // rows))))
     return out
-
-
-def learned_metric(
-    draws: Array, predictions: Array, data: Array, precision: Array, widen: float = 1.0
-) -> LowRankMetric:
-    """Return the metric of a posterior, from draws of it that need not have explored it.
-
-    A linear model is fitted to the predictions at the draws, by ridge regression; the Gaussian
-    posterior of that model gives the directions that data inform, where the mean is and the
-    variances are. It is exact for linear models as soon as the draws span white space. In those
-    directions mean and covariance are then corrected by those of the draws, the more so the more
-    effective draws there are. The others are left to the prior.
-
-    Parameters
-    ----------
-    draws : (chains, n, W) array
-        White noise.
-    predictions : (chains, n, m) array
-        Of the model there; draws without finite ones are left out.
-    data, precision : (m,) arrays
-        And 1/std^2 of their noise.
-    widen : float
-        Factor of the variances.
-
-    Source
-    ------
-    Derivatives by regression over an ensemble: Y. Chen, D. Oliver, Levenberg-Marquardt forms of the
-    iterative ensemble smoother, Comput. Geosci. 17 (2013); covariance from the draws of all chains:
-    H. Haario, E. Saksman, J. Tamminen, Bernoulli 7 (2001).
-    """
-    root, white = np.sqrt(precision), draws.shape[2]
-    scaled = predictions * root
-    here, slope, there = _regression(draws, scaled)
-    _, singular, right = np.linalg.svd(slope, full_matrices=False)
-    information = singular**2
-    keep = information > SMALLEST_INFORMATION
-    if not keep.any():
-        return LowRankMetric(np.zeros(white), np.zeros((white, 0)), np.zeros(0))
-    basis, deviation = right[keep].T, 1.0 / np.sqrt(1.0 + information[keep])
-    # the mean of N(0, I) given data = there + slope (xi - here) + noise, in the basis
-    misfit = slope.T @ (data * root - there + slope @ here)
-    centre = deviation**2 * (basis.T @ misfit)
-    # z has mean 0 and covariance I if the model is linear
-    along = (draws @ basis - centre) / deviation
-    size = _effective(along)
-    mean, rank = along.mean(axis=(0, 1)), len(deviation)
-    flat = (along - mean).reshape(-1, rank)
-    count, doubt = float(np.median(size)), PRIOR_DRAWS + rank
-    covariance = (count * (flat.T @ flat) / len(flat) + doubt * np.eye(rank)) / (count + doubt)
-    shift = size / (size + doubt) * mean
-    variance, turn = np.linalg.eigh(deviation[:, None] * covariance * deviation)
-    basis_now = np.linalg.qr(basis @ turn)[0]
-    return LowRankMetric(basis @ (centre + deviation * shift), basis_now, widen * variance)
-
-
-def _regression(x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Fit y = there + slope (x - here), the ridge chosen by predicting half of the chains.
-
-    From x (chains, n, W) and y (chains, n, m); a single chain is cut in two.
-    """
-    fine = np.isfinite(y).all(axis=2)
-    if len(x) == 1:
-        half = np.arange(x.shape[1]) < x.shape[1] // 2
-        parts = [fine & half, fine & ~half]
-    else:
-        even = np.arange(len(x))[:, None] % 2 == 0
-        parts = [fine & even, fine & ~even]
-    error = np.zeros(len(RIDGES))
-    for fit, test in (parts, parts[::-1]):
-        here, there, slopes = _ridges(x[fit], y[fit])
-        for k, slope in enumerate(slopes):
-            error[k] += ((y[test] - there - (x[test] - here) @ slope.T) ** 2).sum()
-    best = int(np.argmin(error))
-    here, there, slopes = _ridges(x[fine], y[fine])
-    return here, slopes[best], there
-
-
-def _ridges(x: Array, y: Array) -> tuple[Array, Array, list[Array]]:
-    """Means of x and y, and the slope (m, W) for each of RIDGES, relative to the largest eigenvalue
-    of x'x."""
-    here, there = x.mean(axis=0), y.mean(axis=0)
-    left, singular, right = np.linalg.svd(x - here, full_matrices=False)
-    along = (y - there).T @ left
-    top = singular[0] ** 2 if singular.size else 1.0
-    return here, there, [
-        (along * (singular / (singular**2 + ridge * top + 1e-300))) @ right for ridge in RIDGES
-    ]
-
-
-def _effective(draws: Array) -> Array:
-    """Effective draws of mean and variance, the fewer; at least one."""
-    sizes = [np.atleast_1d(diagnostics.ess(x, "mean")) for x in (draws, draws**2)]
-    return np.maximum(np.nan_to_num(np.minimum(*sizes), nan=1.0), 1.0)
 
 
 class MetricLearner:
     """Learns a metric for a run that was started with ``metric="learned"``."""
 
-    name = "metric"
+    name, what = "metric", "a metric"
 
     def __init__(self, potential: Any, widen: float) -> None:
         self._white: int = potential.white
@@ -165,7 +69,8 @@ class MetricLearner:
         self.metric: LowRankMetric | None = None
         if len(self._data) != 1:
             raise ValueError(
-                f"metric='learned' needs one posterior for all chains, got {len(self._data)} data sets"
+                "metric='learned' needs one posterior for all chains, "
+                f"got {len(self._data)} data sets"
             )
 
     def observe(self, run: Any) -> Array:
@@ -198,7 +103,7 @@ class ErrorLearner:
     T. Cui, C. Fox, M. O'Sullivan, Water Resour. Res. 47 (2011), W10521, section 3.2.
     """
 
-    name = "error"
+    name, what = "error", "an error model"
 
     def __init__(self, precision: Array, covariance: bool) -> None:
         self.width = precision.size
@@ -265,7 +170,9 @@ class Lessons:
         make = getattr(kernel, "learners", None)
         learners: list[Learner] = [] if make is None else make(potential)
         if learners and warmup < FEWEST:
-            wants = " and ".join(f"an {x.name} model" if x.name == "error" else f"a {x.name}" for x in learners)
+            wants = " and ".join(
+                f"an {x.name} model" if x.name == "error" else f"a {x.name}" for x in learners
+            )
             raise ValueError(
                 f"warmup must be at least {FEWEST} to learn {wants} in it, got {warmup}"
             )

@@ -89,9 +89,9 @@ class _Interrupt:
 class Loop:
     """Take a run through warmup and sampling.
 
-    Where it stands is the state of the run, that of the recorder, what warmup has learned, and three
-    things of its own: the counters at the end of warmup, whether that is over, and the seconds of
-    sampling.
+    Where it stands is the state of the run, that of the recorder, what warmup has learned, and
+    three things of its own: the counters at the end of warmup, whether that is over, and the
+    seconds of sampling.
     """
 
     def __init__(
@@ -179,6 +179,14 @@ class Loop:
                 RuntimeWarning,
                 stacklevel=3,
             )
+        coarse = self._coarse(iterations)
+        if (lost := coarse.get("coarse_failures", np.zeros(1))).any():
+            counts = ", ".join(f"{n:.0f} in chain {k}" for k, n in enumerate(lost) if n)
+            warnings.warn(
+                f"some solves of the coarse model failed and were rejected: {counts}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         return {
             "acceptance": (np.asarray(self.run.accepted) - self.accepted) / iterations,
             "step_size": np.array(self.run.step_size),
@@ -187,7 +195,7 @@ class Loop:
             "solves": self.run.solves - self.solves,
             "trajectory": self.run.trajectory,
             "metric": self.lessons.metric,
-            **self._coarse(iterations),
+            **coarse,
         }
 
     def _coarse(self, iterations: int) -> dict[str, Any]:
@@ -218,8 +226,8 @@ class Loop:
         run, thin = self.run, self.thin
         if not self.sampling:
             length = min(length, self.warmup - run.iteration)
-            if (due := self.lessons.until(run.iteration)) is not None:
-                length = min(length, due)
+            if (lesson := self.lessons.until(run.iteration)) is not None:
+                length = min(length, lesson)
             run.advance(length, 1, None, None)
             self.lessons.attend(run)
             return length

@@ -86,9 +86,11 @@ class Record:
     def _about_coarse(self) -> dict[str, Any]:
         if self.coarse_solves is None:
             return {}
-        of: dict[str, Any] = {"acceptance": self.coarse_acceptance, "failures": self.coarse_failures}
-        each = {f"coarse_{name}": np.asarray(v).tolist() for name, v in of.items()}
-        return {"coarse_solves": self.coarse_solves, **each}
+        return {
+            "coarse_solves": self.coarse_solves,
+            "coarse_acceptance": np.asarray(self.coarse_acceptance).tolist(),
+            "coarse_failures": np.asarray(self.coarse_failures).tolist(),
+        }
 
     def __repr__(self) -> str:
         state = "" if self.complete else ", INCOMPLETE"

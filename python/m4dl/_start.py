@@ -98,7 +98,9 @@ def _with_metric(kernel: Any, metric: LowRankMetric | Learned) -> Any:
 def _learning(kernel: Any) -> Any:
     """The kernel with a metric that is learned, unless it has one."""
     if not hasattr(kernel, "learners"):
-        raise ValueError(f"start='learn' needs a kernel that can learn a metric, got {kernel!r:.60}")
+        raise ValueError(
+            f"start='learn' needs a kernel that can learn a metric, got {kernel!r:.60}"
+        )
     return _with_metric(kernel, LEARNED)
 
 

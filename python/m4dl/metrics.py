@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -117,7 +117,7 @@ class LowRankMetric:
 
 
 Metric = DiagonalMetric | LowRankMetric
-LEARNED = "learned"
+LEARNED: Literal["learned"] = "learned"
 
 
 def check_metric(metric: Any, learned: bool = True) -> None:

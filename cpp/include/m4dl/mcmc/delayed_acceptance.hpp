@@ -29,11 +29,11 @@ struct DelayedAcceptance {
         ChainState walker;  // of the coarse chain
         Potential::Work potential;
         Lanes coarse_phi = Lanes::Zero();
-        Block coarse_gradient;                   // at xi; empty if the inner kernel has none
-        Block predictions;                       // of the fine model at xi
-        Lanes tuned_by = Lanes::Zero();          // mean acceptance of the inner steps
-        Lanes coarse_accepted = Lanes::Zero();   // its sum over the steps
-        Lanes coarse_failures = Lanes::Zero();   // coarse solves that failed
+        Block coarse_gradient;                  // at xi; empty if the inner kernel has none
+        Block predictions;                      // of the fine model at xi
+        Lanes tuned_by = Lanes::Zero();         // mean acceptance of the inner steps
+        Lanes coarse_accepted = Lanes::Zero();  // its sum over the steps
+        Lanes coarse_failures = Lanes::Zero();  // coarse solves that failed
         Index coarse_evaluations = 0;
 
         State(const DelayedAcceptance& kernel, Index outputs, Chains chains,

@@ -170,8 +170,8 @@ public:
         out["run"] << static_cast<double>(iteration_), adapting_ ? 1.0 : 0.0,
             blocks_[0]->adapt.count, static_cast<double>(evaluations()), trajectory();
         if constexpr (kTwoLevel<K>)
-            out["coarse"] = Matrix::Constant(
-                1, 1, static_cast<double>(blocks_[0]->chain.coarse_evaluations));
+            out["coarse"] =
+                Matrix::Constant(1, 1, static_cast<double>(blocks_[0]->chain.coarse_evaluations));
         if constexpr (kAcrossChains<K>) {
             Chees copy = shared_;
             std::vector<double> numbers;
