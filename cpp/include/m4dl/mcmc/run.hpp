@@ -123,16 +123,19 @@ public:
     void set_reference(std::shared_ptr<const Reference> reference) override {
         require(reference && reference->white() == white(), "metric must be for ", white(),
                 " white noises, got ", reference ? reference->white() : 0);
+        // both live until all blocks have changed over, also if a user's function raises
+        const auto old = std::exchange(reference_, std::move(reference));
+        broken_ = true;
         each_block([&](Chunk& b) {
             b.chain.xi = Block(b.potential.white(b.chain.xi));
-            b.potential.refer(reference.get());
-            if constexpr (kTwoLevel<K>) b.chain.potential.refer(reference.get());
+            b.potential.refer(reference_.get());
+            if constexpr (kTwoLevel<K>) b.chain.potential.refer(reference_.get());
             b.potential.to_reference(b.chain.xi);
             b.evaluate();
             b.restart(kernel_);
         });
-        reference_ = std::move(reference);
         shared_ = make_shared_adaptation(kernel_, white());
+        broken_ = false;
     }
     Matrix predictions() override {
         Matrix out(chains_, potential_->outputs());
@@ -155,13 +158,15 @@ public:
     void set_error_model(std::shared_ptr<const ErrorModel> error) override {
         require(kTwoLevel<K> && error && error->outputs() == potential_->outputs(),
                 "an error model must be for ", potential_->outputs(), " data of two posteriors");
+        const auto old = std::exchange(error_, std::move(error));
+        broken_ = true;
         each_block([&](Chunk& b) {
             if constexpr (kTwoLevel<K>) {
-                b.chain.potential.correct(error.get());
+                b.chain.potential.correct(error_.get());
                 b.chain.evaluate_coarse();
             }
         });
-        error_ = std::move(error);
+        broken_ = false;
     }
 
     RunState state() const override {
