@@ -22,6 +22,7 @@ from rows import (
     CUBE,
     DISK,
     TILTED,
+    DelayedRow,
     KernelRow,
     ModelRow,
     PriorRow,
@@ -177,4 +178,16 @@ KERNELS = [
         options={"step_size": 0.3, "trajectory": 0.9},
     ),
     *kernel_rows("ula", m4dl.ULA, gradient=True, exact=False, options={"step_size": 0.1}),
+]
+
+# Those that have a coarse posterior beside the fine one.
+DELAYED = [
+    DelayedRow("delayed pcn", m4dl.PCN, gradient=False, options={"beta": 0.4}),
+    DelayedRow(
+        "delayed mala low rank",
+        m4dl.MALA,
+        gradient=True,
+        metric="low rank",
+        options={"step_size": 0.1},
+    ),
 ]

@@ -77,3 +77,23 @@ def ula(h: float) -> Step:
         return xi - h * drift + np.sqrt(2.0 * h) * rng.standard_normal(xi.shape)
 
     return step
+
+
+def unrelated(xi: Array) -> Array:
+    """A coarse potential (R,) that has nothing to do with any target."""
+    return np.asarray(0.5 * (0.7 * xi.sum(axis=1) - 0.6) ** 2)
+
+
+def delayed_pcn(
+    beta: float, coarse: Callable[[Array], Array], steps: int = 3, corrected: bool = True
+) -> Step:
+    """With ``corrected=False``: the fine ratio alone, as if the coarse steps were of the prior."""
+
+    def step(target: Target, xi: Array, rng: np.random.Generator) -> Array:
+        there = xi
+        for _ in range(steps):
+            there = pcn(beta)(Target(coarse, target.gradient), there, rng)
+        change = coarse(there) - coarse(xi) if corrected else np.zeros(len(xi))
+        return _accept(target, xi, there, change, rng)
+
+    return step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 Array = np.ndarray
-START, PROPOSAL, ACCEPT, TRAJECTORY = 1, 2, 3, 5  # what a stream is for
+START, PROPOSAL, ACCEPT, TRAJECTORY, DELAYED = 1, 2, 3, 5, 6  # what a stream is for
 
 
 def philox(counter: Array, key: Array) -> Array:

@@ -82,6 +82,27 @@ class KernelRow:
         return self.build(metric=metric_of(self.metric, white), **{**self.options, **options})
 
 
+@dataclass(frozen=True)
+class DelayedRow(KernelRow):
+    """Delayed acceptance of that kernel, with a coarse posterior that has nothing to do with it."""
+
+    def kernel(self, white: int, **options: Any) -> Any:
+        """Three steps of the kernel for each."""
+        inner = super().kernel(white, **options)
+        return m4dl.DelayedAcceptance(unrelated(white), inner, steps=3, error_model="none")
+
+
+@cache
+def unrelated(white: int) -> m4dl.Posterior:
+    """One datum, 0.6, of the sum of all white noises."""
+    return m4dl.Posterior(
+        m4dl.LinearModel(np.full((1, white), 0.7 / white**0.5)),
+        m4dl.GaussianPrior(np.zeros(white), 1.0),
+        data=[0.6],
+        noise=m4dl.GaussianNoise(1.0),
+    )
+
+
 def metric_of(kind: str | None, white: int) -> Any:
     """A metric with variances above and below 1; the low-rank one is centred away from zero."""
     if kind is None:

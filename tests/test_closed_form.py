@@ -111,17 +111,24 @@ def run_handmade(step: handmade.Step, seed: int) -> Array:
     return 4.0 + 2.0 * out[200:].transpose(1, 0, 2)
 
 
-@pytest.mark.parametrize("name", ["pcn", "mala"])
+@pytest.mark.parametrize("name", ["pcn", "mala", "delayed pcn"])
 def test_right_kernels_by_hand_pass(name: str, seed: Seed) -> None:
-    step = {"pcn": handmade.pcn(0.5), "mala": handmade.mala(0.2)}[name]
+    step = {
+        "pcn": handmade.pcn(0.5),
+        "mala": handmade.mala(0.2),
+        "delayed pcn": handmade.delayed_pcn(0.5, handmade.unrelated),
+    }[name]
     check(run_handmade(step, seed(51)), np.array([0.8]), np.array([[0.8]]))
 
 
-@pytest.mark.parametrize("name", ["pcn around zero", "mala uncorrected", "ula"])
+@pytest.mark.parametrize(
+    "name", ["pcn around zero", "mala uncorrected", "delayed pcn uncorrected", "ula"]
+)
 def test_wrong_kernels_fail(name: str, seed: Seed) -> None:
     step = {
         "pcn around zero": handmade.pcn_around_zero(0.5),
         "mala uncorrected": handmade.mala(0.2, corrected=False),
+        "delayed pcn uncorrected": handmade.delayed_pcn(0.5, handmade.unrelated, corrected=False),
         "ula": handmade.ula(0.2),
     }[name]
     theta = run_handmade(step, seed(52))

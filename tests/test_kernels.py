@@ -10,7 +10,7 @@ import m4dl
 import numpy as np
 import philox
 import pytest
-from catalogue import KERNELS, MODELS
+from catalogue import DELAYED, KERNELS, MODELS
 from posteriors import flat_posterior, posterior_of
 from problems import Array, Bent
 from rows import KernelRow, gaussian_of, metric_of
@@ -198,7 +198,7 @@ def test_where_a_run_starts() -> None:
     np.testing.assert_allclose(first, 2.0, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("row", KERNELS, ids=str)
+@pytest.mark.parametrize("row", [*KERNELS, *DELAYED], ids=str)
 def test_failed_solves_are_rejected_and_counted(row: KernelRow) -> None:
     """A half space where the model gives NaN: never entered, and every attempt counted."""
     bent, seen = Bent(), []
@@ -262,7 +262,7 @@ def test_ula_in_series_coordinates(seed: Seed) -> None:
     np.testing.assert_allclose(s * white(run, kernel)[0], expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("row", KERNELS, ids=str)
+@pytest.mark.parametrize("row", [*KERNELS, *DELAYED], ids=str)
 def test_kernels_are_values(row: KernelRow) -> None:
     """Frozen, equal when their options are, and a canonical repr that names all options."""
     kernel, twin = row.kernel(4), row.kernel(4)

@@ -14,7 +14,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from catalogue import KERNELS, MODELS, PRIORS
+from catalogue import DELAYED, KERNELS, MODELS, PRIORS
 from posteriors import posterior_of, posterior_over
 from problems import Array, Bent
 from rows import KernelRow, ModelRow, PriorRow
@@ -60,7 +60,7 @@ def test_priors(row: PriorRow) -> None:
     check_chains(posterior_over(row.build()), m4dl.MALA(step_size=0.01))
 
 
-@pytest.mark.parametrize("row", KERNELS, ids=str)
+@pytest.mark.parametrize("row", [*KERNELS, *DELAYED], ids=str)
 def test_kernels(row: KernelRow) -> None:
     posterior = posterior_of(MODELS[0])
     fixed = {"adapt": False} if row.across else {}  # adapts to its neighbours otherwise
@@ -118,7 +118,7 @@ def fragile_python() -> tuple[m4dl.Posterior, float]:
 
 
 @pytest.mark.parametrize("build", [fragile, fragile_python])
-@pytest.mark.parametrize("row", KERNELS, ids=str)
+@pytest.mark.parametrize("row", [*KERNELS, *DELAYED], ids=str)
 def test_a_failing_chain_disturbs_no_other(row: KernelRow, build: Any) -> None:
     """Chain 2 starts where solves fail, or at the mean like its neighbours."""
     posterior, place = build()
@@ -155,7 +155,7 @@ def start(row: KernelRow, seed: int = 5, threads: int = 1) -> Any:
 
 
 @pytest.mark.parametrize("adapting", [True, False])
-@pytest.mark.parametrize("row", KERNELS, ids=str)
+@pytest.mark.parametrize("row", [*KERNELS, *DELAYED], ids=str)
 def test_pieces(row: KernelRow, adapting: bool) -> None:
     """advance(a) and advance(b) are advance(a + b); thinning keeps every second of the same."""
     whole, cut, thinned = start(row), start(row), start(row, threads=2)
@@ -173,7 +173,7 @@ def test_pieces(row: KernelRow, adapting: bool) -> None:
 
 
 @pytest.mark.parametrize("after", [9, 30])
-@pytest.mark.parametrize("row", KERNELS, ids=str)
+@pytest.mark.parametrize("row", [*KERNELS, *DELAYED], ids=str)
 def test_a_restored_run_goes_on(row: KernelRow, after: int) -> None:
     """From a state within warmup and from one after it; started elsewhere, on other threads."""
 

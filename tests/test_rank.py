@@ -19,12 +19,12 @@ import handmade
 import m4dl
 import numpy as np
 import pytest
-from catalogue import KERNELS
+from catalogue import DELAYED, KERNELS
 from problems import Array, Bent
 from rows import KernelRow
 from scipy import stats
 
-EXACT = [row for row in KERNELS if row.exact]
+EXACT = [*(row for row in KERNELS if row.exact), *DELAYED]
 LENGTH = 16  # states of a chain, and so ranks
 SIGMA = 0.4
 MEAN, STD = 0.7, 1.0
@@ -140,10 +140,19 @@ def handmade_states(step: handmade.Step, seed: int, replicates: int = 20_000) ->
     [
         (handmade.pcn(0.5), True),
         (handmade.mala(0.05), True),
+        (handmade.delayed_pcn(0.5, handmade.unrelated), True),
+        (handmade.delayed_pcn(0.5, handmade.unrelated, corrected=False), False),
         (handmade.pcn_around_zero(0.5), False),
         (handmade.mala(0.05, corrected=False), False),
     ],
-    ids=["pcn", "mala", "pcn around zero", "mala uncorrected"],
+    ids=[
+        "pcn",
+        "mala",
+        "delayed pcn",
+        "delayed pcn uncorrected",
+        "pcn around zero",
+        "mala uncorrected",
+    ],
 )
 def test_the_test_can_fail(step: handmade.Step, uniform: bool, seed: Seed) -> None:
     theta = handmade_states(step, seed(71))

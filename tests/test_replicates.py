@@ -7,7 +7,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from catalogue import KERNELS
+from catalogue import DELAYED, KERNELS
 from m4dl import _replicates as r
 from rows import KernelRow
 
@@ -21,7 +21,7 @@ def posterior(k: int, model: Any = MODEL) -> m4dl.Posterior:
     return m4dl.Posterior(model, PRIOR, data=[0.9 - 0.02 * k, 0.8 + 0.01 * k], noise=NOISE)
 
 
-@pytest.mark.parametrize("row", KERNELS, ids=str)
+@pytest.mark.parametrize("row", [*KERNELS, *DELAYED], ids=str)
 def test_chains_have_data_of_their_own(row: KernelRow) -> None:
     """Chain c of a run over many data sets is, to the bit, chain c of the run over its own.
 

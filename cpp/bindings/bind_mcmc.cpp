@@ -1,5 +1,6 @@
 // Potentials, kernels and runs.
 #include "arrays.hpp"
+#include "m4dl/mcmc/delayed_acceptance.hpp"
 #include "m4dl/mcmc/hmc.hpp"
 #include "m4dl/mcmc/infinity_mala.hpp"
 #include "m4dl/mcmc/mala.hpp"
@@ -160,6 +161,63 @@ Array white_noise(Stream stream, std::uint64_t seed, Index chains, Index white) 
     return out;
 }
 
+template <class Body>
+Matrix released(Body&& body) {
+    const py::gil_scoped_release release;
+    return body();
+}
+
+// A delayed run for each inner kernel.
+template <class Inner>
+std::unique_ptr<AnyRun> make_delayed(const SharedPotential& potential,
+                                     const SharedPotential& coarse, Index steps, Inner inner,
+                                     const SharedReference& reference, std::uint64_t seed,
+                                     const Array& start, int threads) {
+    require(coarse->white() == potential->white(), "the coarse posterior has ", coarse->white(),
+            " white noises, the fine one ", potential->white());
+    require(!Inner::kGradient || coarse->has_gradient(),
+            "this kernel needs a gradient, and the coarse model has none");
+    require(steps > 0, "steps must be at least 1, got ", steps);
+    coarse->require_chains(start.shape(0));
+    return make_run(potential, DelayedAcceptance<Inner>{coarse, std::move(inner), steps}, reference,
+                    seed, start, threads);
+}
+
+void bind_delayed(py::module_& m) {
+    m.def(
+        "delayed_pcn",
+        [](const SharedPotential& p, const SharedPotential& coarse, Index steps, double beta,
+           double target, const SharedReference& metric, std::uint64_t seed, const Array& start,
+           int threads) {
+            return make_delayed(p, coarse, steps, Pcn{beta, target}, metric, seed, start, threads);
+        },
+        "potential"_a, "coarse"_a, "steps"_a, "beta"_a, "target"_a, "metric"_a.none(true), "seed"_a,
+        "start"_a, "threads"_a);
+    m.def(
+        "delayed_mala",
+        [](const SharedPotential& p, const SharedPotential& coarse, Index steps, double step_size,
+           double target, bool implicit, const SharedReference& metric, std::uint64_t seed,
+           const Array& start, int threads) {
+            if (implicit)
+                return make_delayed(p, coarse, steps, InfinityMala{step_size, target}, metric, seed,
+                                    start, threads);
+            return make_delayed(p, coarse, steps, Mala{step_size, target}, metric, seed, start,
+                                threads);
+        },
+        "potential"_a, "coarse"_a, "steps"_a, "step_size"_a, "target"_a, "implicit"_a,
+        "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
+    m.def(
+        "delayed_hmc",
+        [](const SharedPotential& p, const SharedPotential& coarse, Index steps, double step_size,
+           double trajectory, Index most, const SharedReference& metric, std::uint64_t seed,
+           const Array& start, int threads) {
+            return make_delayed(p, coarse, steps, Hmc{step_size, trajectory, most, 0.0}, metric,
+                                seed, start, threads);
+        },
+        "potential"_a, "coarse"_a, "steps"_a, "step_size"_a, "trajectory"_a, "most"_a,
+        "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
+}
+
 }  // namespace
 
 void bind_mcmc(py::module_& m) {
@@ -181,6 +239,9 @@ void bind_mcmc(py::module_& m) {
              "data: (1, m) for all chains, or (chains, m).")
         .def_property_readonly("white", &Potential::white)
         .def_property_readonly("parameters", &Potential::parameters)
+        .def_property_readonly("data", [](const Potential& p) { return to_array(p.data()); })
+        .def_property_readonly("precision",
+                               [](const Potential& p) { return to_array(p.precision()); })
         .def_property_readonly("has_gradient", &Potential::has_gradient)
         .def_property_readonly("has_tangent", &Potential::has_tangent)
         .def("phi", &potential_phi, "xi"_a, "threads"_a = 0)
@@ -258,6 +319,38 @@ void bind_mcmc(py::module_& m) {
         .def_property_readonly("trajectory", &AnyRun::trajectory)
         .def_property_readonly("evaluations", &AnyRun::evaluations)
         .def_property_readonly("solves", &AnyRun::solves)
+        .def_property_readonly("coarse_solves", &AnyRun::coarse_solves)
+        .def_property_readonly("coarse_accepted",
+                               [](const AnyRun& r) { return to_array(r.coarse_accepted()); })
+        .def_property_readonly("coarse_failures",
+                               [](const AnyRun& r) { return to_array(r.coarse_failures()); })
+        .def(
+            "position", [](const AnyRun& r) { return to_array(r.position()); },
+            "(chains, W), in the prior's white noise.")
+        .def(
+            "set_metric",
+            [](AnyRun& r, SharedReference metric) {
+                const py::gil_scoped_release release;
+                r.set_reference(std::move(metric));
+            },
+            "metric"_a, "Go on in another metric, with step sizes that begin anew.")
+        .def(
+            "predictions",
+            [](AnyRun& r) { return to_array(released([&] { return r.predictions(); })); },
+            "(chains, m): of the model where the chains are.")
+        .def(
+            "discrepancy",
+            [](AnyRun& r) { return to_array(released([&] { return r.discrepancy(); })); },
+            "(chains, m): fine minus coarse predictions where the chains are.")
+        .def(
+            "set_error_model",
+            [](AnyRun& r, const Array& mean, const Array& basis, const Array& weight) {
+                auto error = std::make_shared<ErrorModel>(to_vector(mean), to_matrix(basis),
+                                                          to_vector(weight));
+                const py::gil_scoped_release release;
+                r.set_error_model(std::move(error));
+            },
+            "mean"_a, "basis"_a, "weight"_a)
         .def("state",
              [](const AnyRun& r) {
                  std::map<std::string, Array> out;
@@ -305,6 +398,7 @@ void bind_mcmc(py::module_& m) {
         },
         "potential"_a, "step_size"_a, "trajectory"_a, "most"_a, "target"_a, "metric"_a.none(true),
         "seed"_a, "start"_a, "threads"_a);
+    bind_delayed(m);
     m.def(
         "initial_white_noise",
         [](std::uint64_t seed, Index chains, Index white) {

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "check.hpp"
+#include "m4dl/mcmc/delayed_acceptance.hpp"
 #include "m4dl/mcmc/hmc.hpp"
 #include "m4dl/mcmc/infinity_mala.hpp"
 #include "m4dl/mcmc/mala.hpp"
@@ -70,13 +71,15 @@ AnyPrior sparse_prior(bool half) {
 template <class K>
 void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
            const std::shared_ptr<const Reference>& reference,
-           const std::shared_ptr<const Surrogate>& surrogate = nullptr) {
+           const std::shared_ptr<const Surrogate>& surrogate = nullptr,
+           const std::shared_ptr<const ErrorModel>& error = nullptr) {
     const Vector data = Vector::Constant(model.outputs(), 0.5),
                  noise = 0.1 * Vector::Ones(data.size());
     const auto potential =
         std::make_shared<const Potential>(model, prior, Matrix(data.transpose()), noise, surrogate);
     Run<K> run(potential, kernel, reference, 1, Matrix::Zero(kLanes, potential->white()), 1);
     std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);
+    if (error) run.set_error_model(error);
     run.set_adapting(true);
     run.advance(3, 1, theta.data(), log_likelihood.data());
     // what adapts across chains meets after each step, in one `advance` of its own for the blocks
@@ -131,6 +134,24 @@ void check_all(const K& kernel) {
     }
 }
 
+// Darcy's equation, proposed for by Schroedinger's, with an error model.
+template <class K>
+void check_delayed(const K& inner) {
+    const Vector ones = Vector::Ones(kNodes), data = Vector::Constant(3, 0.5), std = 0.1 * data;
+    const AnyPrior prior(std::make_shared<const DiagonalPrior>(ones, ones));
+    const AnyModel coarse(
+        std::make_shared<const Schrodinger>(kGrid, some_points(), ones, true, Link{}));
+    const AnyModel fine(std::make_shared<const Darcy>(
+        kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), Link{}));
+    const Matrix row = data.transpose();
+    const auto proposing = std::make_shared<const Potential>(coarse, prior, row, std);
+    const auto error = std::make_shared<const ErrorModel>(
+        Vector(0.1 * data), Matrix::Identity(3, 2), Vector::Constant(2, 0.5));
+    check(fine, prior, DelayedAcceptance<K>{proposing, inner, 3}, nullptr, nullptr, error);
+    check(fine, prior, DelayedAcceptance<K>{proposing, inner, 3},
+          std::make_shared<const Reference>(Vector::Ones(kNodes)), nullptr, error);
+}
+
 // Iterative solvers: more unknowns than aggregation factors, so that there are cycles.
 template <class K>
 void check_solvers(const K& kernel) {
@@ -158,5 +179,9 @@ int main() {
     check_all(Ula{1e-4});
     check_all(Hmc{1e-2, 0.03, 8, 0.8});
     check_solvers(Mala{1e-4, 0.57});
+    check_delayed(Pcn{0.1, 0.25});
+    check_delayed(Mala{1e-4, 0.57});
+    check_delayed(InfinityMala{1e-4, 0.57});
+    check_delayed(Hmc{1e-2, 0.03, 8, 0.0});
     return 0;
 }

@@ -3,6 +3,7 @@
 from ._bvm import BernsteinVonMises, bvm
 from ._compare import Comparison, compare_kernels
 from ._core import build_info
+from ._delayed import DelayedAcceptance
 from ._disk_mesh import disk_mesh
 from ._langevin import LangevinGuarantee, langevin_guarantee
 from ._laplace import Laplace, laplace
@@ -59,6 +60,7 @@ __all__ = [
     "Comparison",
     "CoverageStudy",
     "Darcy",
+    "DelayedAcceptance",
     "DiagonalMetric",
     "Disk",
     "Draws",

@@ -41,7 +41,8 @@ class Comparison:
         For each kernel, by its name: mean ``step_size`` and ``acceptance``, largest ``rhat``; the
         quantity with the fewest effective draws as ``worst``, its ``ess`` (bulk) and ``ess_batch``
         over all chains; and that ``ess`` per 1,000 steps of a chain, per 1,000 linear solves (a
-        potential is one, its gradient another) and per second of sampling.
+        potential is one, its gradient another) and per second of sampling. Solves are those of
+        ``posterior``; ``coarse_per_solve`` is how many coarse ones delayed acceptance adds to each.
     draws : dict of Draws
     """
 
@@ -54,9 +55,15 @@ class Comparison:
         return out
 
     def __str__(self) -> str:
-        head = ["kernel", *_COLUMNS]
+        columns = _COLUMNS
+        if any(row["coarse_per_solve"] for row in self.rows.values()):
+            coarse = {"coarse/solve": ("coarse_per_solve", "{:.3g}")}
+            items = list(_COLUMNS.items())
+            at = list(_COLUMNS).index("solves/step") + 1
+            columns = dict([*items[:at], *coarse.items(), *items[at:]])
+        head = ["kernel", *columns]
         body = [
-            [name, *(form.format(row[key]) for key, form in _COLUMNS.values())]
+            [name, *(form.format(row[key]) for key, form in columns.values())]
             for name, row in self.rows.items()
         ]
         widths = [max(len(line[k]) for line in [head, *body]) for k in range(len(head))]
@@ -168,6 +175,7 @@ def _row(run: Draws, functionals: Mapping[str, ArrayLike | Functional] | None) -
         "ess": ess,
         "ess_batch": float(column("ess_batch")[worst]),
         "solves_per_step": solves / steps,
+        "coarse_per_solve": (run.coarse_solves or 0) / solves if solves else 0.0,
         "per_1000_steps": 1000 * ess / (run.chains * steps),
         "per_1000_solves": 1000 * ess / (run.chains * solves) if solves else float("nan"),
         "per_second": ess / run.seconds if run.seconds else float("nan"),

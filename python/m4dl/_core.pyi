@@ -26,6 +26,9 @@ __all__: list[str] = [
     "build_info",
     "darcy_grid",
     "darcy_simplices",
+    "delayed_hmc",
+    "delayed_mala",
+    "delayed_pcn",
     "dense_prior",
     "diagonal_prior",
     "diagonal_reference",
@@ -148,15 +151,6 @@ class Prior:
     @property
     def white(self) -> int: ...
 
-class Surrogate:
-    def __init__(
-        self,
-        centre: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        eta: typing.SupportsFloat | typing.SupportsIndex,
-        curvature: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-
 class Paths:
     def __init__(
         self,
@@ -173,6 +167,15 @@ class Paths:
     def rays(self) -> int: ...
     @property
     def steps(self) -> int: ...
+
+class Surrogate:
+    def __init__(
+        self,
+        centre: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        eta: typing.SupportsFloat | typing.SupportsIndex,
+        curvature: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
 
 class Potential:
     def __init__(
@@ -203,11 +206,15 @@ class Potential:
         threads: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> numpy.typing.NDArray[numpy.float64]: ...
     @property
+    def data(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
     def has_gradient(self) -> bool: ...
     @property
     def has_tangent(self) -> bool: ...
     @property
     def parameters(self) -> int: ...
+    @property
+    def precision(self) -> numpy.typing.NDArray[numpy.float64]: ...
     @property
     def white(self) -> int: ...
 
@@ -245,17 +252,45 @@ class Run:
         theta: numpy.ndarray | None = None,
         log_likelihood: numpy.ndarray | None = None,
     ) -> None: ...
+    def discrepancy(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (chains, m): fine minus coarse predictions where the chains are.
+        """
+    def position(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (chains, W), in the prior's white noise.
+        """
+    def predictions(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (chains, m): of the model where the chains are.
+        """
     def restore(
         self,
         state: collections.abc.Mapping[
             str, typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
         ],
     ) -> None: ...
+    def set_error_model(
+        self,
+        mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        basis: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None: ...
+    def set_metric(self, metric: Reference) -> None:
+        """
+        Go on in another metric, with step sizes that begin anew.
+        """
     def state(self) -> dict[str, numpy.typing.NDArray[numpy.float64]]: ...
     @property
     def accepted(self) -> numpy.typing.NDArray[numpy.float64]: ...
     @property
     def chains(self) -> int: ...
+    @property
+    def coarse_accepted(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def coarse_failures(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def coarse_solves(self) -> int: ...
     @property
     def evaluations(self) -> int: ...
     @property
@@ -349,6 +384,41 @@ def darcy_simplices(
     solver: str,
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
+def delayed_hmc(
+    potential: Potential,
+    coarse: Potential,
+    steps: typing.SupportsInt | typing.SupportsIndex,
+    step_size: typing.SupportsFloat | typing.SupportsIndex,
+    trajectory: typing.SupportsFloat | typing.SupportsIndex,
+    most: typing.SupportsInt | typing.SupportsIndex,
+    metric: Reference,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> Run: ...
+def delayed_mala(
+    potential: Potential,
+    coarse: Potential,
+    steps: typing.SupportsInt | typing.SupportsIndex,
+    step_size: typing.SupportsFloat | typing.SupportsIndex,
+    target: typing.SupportsFloat | typing.SupportsIndex,
+    implicit: bool,
+    metric: Reference,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> Run: ...
+def delayed_pcn(
+    potential: Potential,
+    coarse: Potential,
+    steps: typing.SupportsInt | typing.SupportsIndex,
+    beta: typing.SupportsFloat | typing.SupportsIndex,
+    target: typing.SupportsFloat | typing.SupportsIndex,
+    metric: Reference,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> Run: ...
 def dense_prior(
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     factor: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ._learn import Lessons
 from ._summary import solver_advice
 from ._validate import Array
 from .draws import Draws
@@ -88,17 +89,27 @@ class _Interrupt:
 class Loop:
     """Take a run through warmup and sampling.
 
-    Where it stands is the state of the run, that of the recorder, and three things of its own: the
-    counters at the end of warmup, whether that is over, and the seconds of sampling.
+    Where it stands is the state of the run, that of the recorder, what warmup has learned, and
+    three things of its own: the counters at the end of warmup, whether that is over, and the
+    seconds of sampling.
     """
 
     def __init__(
-        self, run: Any, recorder: Recorder, disk: Store | None, draws: int, warmup: int, thin: int
+        self,
+        run: Any,
+        recorder: Recorder,
+        disk: Store | None,
+        draws: int,
+        warmup: int,
+        thin: int,
+        lessons: Lessons,
     ) -> None:
         self.run, self.recorder, self.disk = run, recorder, disk
-        self.draws, self.warmup, self.thin = draws, warmup, thin
+        self.draws, self.warmup, self.thin, self.lessons = draws, warmup, thin, lessons
         self.accepted, self.failures = np.zeros(run.chains), np.zeros(run.chains, dtype=np.int64)
-        self.solves = 0
+        self.solves = self.coarse_solves = 0
+        self.coarse_accepted = np.zeros(run.chains)
+        self.coarse_failures = np.zeros(run.chains)
         self.sampling, self.seconds = False, 0.0
         width = run.chains * run.parameters
         self._most = max(1, SLICE_BYTES // (8 * width))
@@ -109,11 +120,14 @@ class Loop:
         """Go to where the store's last checkpoint stands, if it has one."""
         assert not isinstance(self.recorder, DrawsRecorder)
         if saved := disk.load():
+            self.lessons.restore(self.run, saved.get("lessons", {}))
             self.run.restore(saved["run"])
             self.recorder.restore(saved["recorder"])
             own = saved["loop"]
             self.accepted, self.failures = own["accepted"], own["failures"]
-            self.solves = int(own["solves"])
+            self.solves, self.coarse_solves = int(own["solves"]), int(own["coarse_solves"])
+            self.coarse_accepted = own["coarse_accepted"]
+            self.coarse_failures = own["coarse_failures"]
             self.sampling, self.seconds = bool(own["sampling"]), float(own["seconds"])
         if self.recorder.done > self.draws:
             raise ValueError(
@@ -165,6 +179,14 @@ class Loop:
                 RuntimeWarning,
                 stacklevel=3,
             )
+        coarse = self._coarse(iterations)
+        if (lost := coarse.get("coarse_failures", np.zeros(1))).any():
+            counts = ", ".join(f"{n:.0f} in chain {k}" for k, n in enumerate(lost) if n)
+            warnings.warn(
+                f"some solves of the coarse model failed and were rejected: {counts}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         return {
             "acceptance": (np.asarray(self.run.accepted) - self.accepted) / iterations,
             "step_size": np.array(self.run.step_size),
@@ -172,6 +194,20 @@ class Loop:
             "seconds": self.seconds,
             "solves": self.run.solves - self.solves,
             "trajectory": self.run.trajectory,
+            "metric": self.lessons.metric,
+            **coarse,
+        }
+
+    def _coarse(self, iterations: int) -> dict[str, Any]:
+        """Return the counters of delayed acceptance."""
+        run = self.run
+        if not (solves := run.coarse_solves):
+            return {}
+        return {
+            "coarse_solves": solves - self.coarse_solves,
+            "coarse_acceptance": (np.asarray(run.coarse_accepted) - self.coarse_accepted)
+            / iterations,
+            "coarse_failures": np.asarray(run.coarse_failures) - self.coarse_failures,
         }
 
     def _enter_phase(self) -> None:
@@ -181,14 +217,19 @@ class Loop:
         if not warming and not self.sampling:
             self.sampling = True
             self.accepted, self.failures = np.array(self.run.accepted), np.array(self.run.failures)
-            self.solves = self.run.solves
+            self.solves, self.coarse_solves = self.run.solves, self.run.coarse_solves
+            self.coarse_accepted = np.array(self.run.coarse_accepted)
+            self.coarse_failures = np.array(self.run.coarse_failures)
 
     def _advance(self, length: int) -> int:
         """Advance by about ``length`` iterations, record what is due; return their number."""
         run, thin = self.run, self.thin
         if not self.sampling:
             length = min(length, self.warmup - run.iteration)
+            if (lesson := self.lessons.until(run.iteration)) is not None:
+                length = min(length, lesson)
             run.advance(length, 1, None, None)
+            self.lessons.attend(run)
             return length
         # a slice may be shorter than `thin`: then it ends between two records, or at the next
         due: int = thin - (run.iteration - self.warmup) % thin
@@ -229,10 +270,18 @@ class Loop:
             "accepted": self.accepted,
             "failures": self.failures,
             "solves": np.array(self.solves),
+            "coarse_solves": np.array(self.coarse_solves),
+            "coarse_accepted": self.coarse_accepted,
+            "coarse_failures": self.coarse_failures,
             "sampling": np.array(self.sampling),
             "seconds": np.array(self.seconds),
         }
-        sections = {"run": self.run.state(), "recorder": self.recorder.state(), "loop": own}
+        sections = {
+            "run": self.run.state(),
+            "recorder": self.recorder.state(),
+            "loop": own,
+            "lessons": self.lessons.state(),
+        }
         self.disk.save(sections)
 
     def _bar(self, progress: bool) -> Any:

@@ -39,6 +39,11 @@ class Record:
         Linear solves of a chain in that time: one for a potential, two with its gradient.
     trajectory : float, optional
         Length of HMC's trajectories after warmup; 0 for other kernels.
+    metric : LowRankMetric, optional
+        What warmup learned, if the kernel's metric was to be learned.
+    coarse_solves, coarse_acceptance, coarse_failures : optional
+        Of delayed acceptance, on its coarse posterior: solves of a chain, mean acceptance
+        probability and failed solves (chain,). ``solves`` are the fine ones alone.
     domain, at : optional
         Grid or mesh that the parameters live on, and where on it: ``"nodes"``, ``"interior"`` or
         ``"cells"``.
@@ -56,6 +61,10 @@ class Record:
     seconds: float
     solves: int | None = None
     trajectory: float | None = None
+    metric: Any = None
+    coarse_solves: int | None = None
+    coarse_acceptance: Array | None = None
+    coarse_failures: Array | None = None
     domain: Any = None
     at: str | None = None
     chains: int = field(init=False)
@@ -89,6 +98,15 @@ class Record:
         size = self.parameters // self.components
         return slice(number * size, (number + 1) * size)
 
+    def _about_coarse(self) -> dict[str, Any]:
+        if self.coarse_solves is None:
+            return {}
+        return {
+            "coarse_solves": self.coarse_solves,
+            "coarse_acceptance": np.asarray(self.coarse_acceptance).tolist(),
+            "coarse_failures": np.asarray(self.coarse_failures).tolist(),
+        }
+
     def __repr__(self) -> str:
         state = "" if self.complete else ", INCOMPLETE"
         return (
@@ -111,6 +129,7 @@ class Record:
             "seconds": self.seconds,
             "solves": self.solves,
             "trajectory": self.trajectory,
+            **self._about_coarse(),
             "draws_per_second": total / self.seconds if self.seconds > 0 else None,
             "acceptance": self.acceptance.tolist(),
             "step_size": self.step_size.tolist(),

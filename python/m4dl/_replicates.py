@@ -154,8 +154,9 @@ def _sample(group: list[Replicate], plan: Plan, seed: int) -> list[Draws]:
 def _chains_of(draws: Draws, which: slice) -> Draws:
     """Some of the chains of a run."""
     about = {f.name: getattr(draws, f.name) for f in fields(Record) if f.init}
-    for name in ("acceptance", "step_size", "failures"):
-        about[name] = about[name][which]
+    for name in ("acceptance", "step_size", "failures", "coarse_acceptance", "coarse_failures"):
+        if about[name] is not None:
+            about[name] = about[name][which]
     return Draws(draws.theta[which], draws.log_likelihood[which], **about)
 
 

@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core, _validate
+from ._delayed import DelayedAcceptance
 from ._laplace import laplace
 from ._map import find_map, need_tangent
 from ._validate import Array
-from .metrics import LowRankMetric
+from .kernels import Learned
+from .metrics import LEARNED, LowRankMetric
 from .posterior import Posterior
 from .store import stored_problem
 
 METRIC_THRESHOLD = 0.1
 """Directions in which the data change a variance by less are left to the prior by the metric."""
+LONG_WARMUP = 200
+"""Iterations of warmup with which a metric is learned by default."""
 MAP_TOLERANCE = 0.01
 """Posterior standard deviations: closer to the mode a start and a centre need not be."""
 
@@ -39,6 +43,7 @@ def prepare(
     kernel: Any,
     start: str | ArrayLike | None,
     chains: int,
+    warmup: int,
     seed: int,
     threads: int,
     store: str | os.PathLike[str] | None,
@@ -47,6 +52,8 @@ def prepare(
     white = posterior.white
     if start is None:
         start = "laplace" if posterior.core.has_tangent else "prior"
+        if start == "prior" and warmup >= LONG_WARMUP and getattr(kernel, "adapt", False):
+            start = "learn"
     if not isinstance(start, str):
         given = _validate.array("start", start)
         if given.shape not in ((white,), (chains, white)):
@@ -54,12 +61,14 @@ def prepare(
                 f"start must have shape ({white},) or ({chains}, {white}), got {given.shape}"
             )
         return Start("given", np.array(np.broadcast_to(given, (chains, white))), kernel)
-    _validate.choice("start", start, ("laplace", "prior", "mean"))
+    _validate.choice("start", start, ("laplace", "learn", "prior", "mean"))
     if start == "mean":
         return Start(start, np.zeros((chains, white)), kernel)
     noise = np.asarray(_core.initial_white_noise(seed, chains, white))
     if start == "prior":
         return Start(start, noise, kernel)
+    if start == "learn":
+        return Start(start, noise, _learning(kernel))
     need_tangent("start='laplace'", posterior)
     if (continued := _continued(store, kernel, chains, white)) is not None:
         return continued
@@ -76,10 +85,23 @@ def prepare(
     return Start(start, xi, _with_metric(kernel, fit.metric), tuple(notes))
 
 
-def _with_metric(kernel: Any, metric: LowRankMetric) -> Any:
+def _with_metric(kernel: Any, metric: LowRankMetric | Learned) -> Any:
     """The kernel with this metric, if it takes one and has none of its own."""
     takes_one = is_dataclass(kernel) and hasattr(kernel, "metric")
-    return replace(kernel, metric=metric) if takes_one and kernel.metric is None else kernel
+    if not takes_one or kernel.metric is not None:
+        return kernel
+    if isinstance(kernel, DelayedAcceptance):
+        return kernel.with_metric(metric)
+    return replace(kernel, metric=metric)
+
+
+def _learning(kernel: Any) -> Any:
+    """The kernel with a metric that is learned, unless it has one."""
+    if not hasattr(kernel, "learners"):
+        raise ValueError(
+            f"start='learn' needs a kernel that can learn a metric, got {kernel!r:.60}"
+        )
+    return _with_metric(kernel, LEARNED)
 
 
 def _continued(

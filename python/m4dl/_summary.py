@@ -66,7 +66,9 @@ class Summary:
         Number of parameters without a row.
     efficiency : dict of float
         Effective draws (bulk) of the worst quantity: per 1,000 steps of a chain, per linear solve
-        and per second of all chains together; None where it is not known.
+        and per second of all chains together; None where it is not known. With delayed acceptance
+        ``per_solve`` counts fine solves, and ``coarse_per_solve`` says how many coarse ones came
+        with each.
     """
 
     run: dict[str, Any]
@@ -144,7 +146,10 @@ def efficiency(run: Mapping[str, Any], worst: Mapping[str, Extreme]) -> dict[str
         "per_second": run["seconds"] or None,
     }
     known = np.isfinite(least.value)
-    return {name: least.value / w if known and w else None for name, w in work.items()}
+    out = {name: least.value / w if known and w else None for name, w in work.items()}
+    if (coarse := run.get("coarse_solves")) is not None and run["solves"]:
+        out["coarse_per_solve"] = coarse / run["solves"]
+    return out
 
 
 def _worst_parameters(
@@ -240,6 +245,7 @@ def _header(run: dict[str, Any]) -> list[str]:
         f"acceptance     {_chains(run['acceptance'], '{:.3f}')}",
         f"step size      {_chains(run['step_size'], '{:.3g}')}",
         *_trajectory(run["trajectory"]),
+        *_coarse(run),
         f"failed solves  {_chains(run['failures'], '{:,}')}",
     ]
 
@@ -248,9 +254,25 @@ def _trajectory(length: float | None) -> list[str]:
     return [f"trajectory     {length:.3g} in all chains"] if length else []
 
 
+def _coarse(run: dict[str, Any]) -> list[str]:
+    if run.get("coarse_solves") is None:
+        return []
+    return [
+        f"coarse steps   acceptance {_chains(run['coarse_acceptance'], '{:.3f}')}",
+        f"               failed solves {_chains(run['coarse_failures'], '{:,.0f}')}",
+    ]
+
+
 def _efficiency(of: Mapping[str, float | None]) -> list[str]:
-    texts = {"per_1000_steps": "per 1,000 steps", "per_solve": "per solve", "per_second": "per s"}
-    known = [f"{value:.3g} {texts[name]}" for name, value in of.items() if value is not None]
+    coarse = of.get("coarse_per_solve")
+    solve = "solve" if coarse is None else f"fine solve (each with {coarse:.3g} coarse ones)"
+    texts = {
+        "per_1000_steps": "per 1,000 steps",
+        "per_solve": f"per {solve}",
+        "per_second": "per s",
+    }
+    values = {name: of[name] for name in texts}
+    known = [f"{value:.3g} {texts[name]}" for name, value in values.items() if value is not None]
     return ["worst ESS      " + ", ".join(known)] if known else []
 
 

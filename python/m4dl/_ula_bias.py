@@ -138,7 +138,7 @@ def ula_bias(
     thin = _validate.integer("thin", thin, 1)
     chains = _validate.integer("chains", chains, 1)
     threads = _validate.thread_count(threads)
-    begin = prepare(posterior, kernel, start, chains, seed, threads, None)
+    begin = prepare(posterior, kernel, start, chains, warmup, seed, threads, None)
     ula = begin.kernel
     h = ula.step_size
     implicit = isinstance(ula.metric, LowRankMetric)

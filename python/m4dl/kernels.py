@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+import numpy as np
 
 from . import _core
+from ._learn import Learner, MetricLearner
 from ._validate import Array, integer, interval, positive
-from .metrics import LowRankMetric, Metric, check_metric
+from .metrics import LEARNED, LowRankMetric, Metric, check_metric
+
+Learned = Literal["learned"]
+WIDEN_PCN = 1.2
+"""pCN with long steps stays for long where its proposals are rarer than the posterior."""
 
 LARGEST_IMPLICIT_STEP = 4.0
 """h of infinity-MALA at which z' is an independent draw of the reference."""
@@ -29,10 +36,12 @@ class PCN:
     ----------
     beta : float in (0, 1]
         Step size; the papers' delta is beta^2 / 2. With ``adapt`` it is the starting value.
-    metric : DiagonalMetric or LowRankMetric, optional
+    metric : DiagonalMetric, LowRankMetric or "learned", optional
         C, and the centre m (0 for a diagonal one). By default that of the start: the Laplace
-        approximation where chains start there (see :func:`m4dl.sample`), else the identity, for
-        which the ratio is the likelihood's alone.
+        approximation where chains start there, one that is learned in warmup for models without a
+        tangent (see :func:`m4dl.sample`), else the identity, for which the ratio is the
+        likelihood's alone. "learned": a LowRankMetric with mean and covariance of the draws of all
+        chains, from windows of growing length; a chain then depends on the others, through it.
     adapt : bool
         Adapt beta during warmup (never after), each chain for itself.
     target : float in (0, 1)
@@ -46,7 +55,7 @@ class PCN:
     """
 
     beta: float = 0.2
-    metric: Metric | None = field(default=None, kw_only=True)
+    metric: Metric | Learned | None = field(default=None, kw_only=True)
     adapt: bool = field(default=True, kw_only=True)
     target: float = field(default=0.25, kw_only=True)
 
@@ -59,8 +68,12 @@ class PCN:
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         target = self.target if self.adapt else 0.0
-        reference = _reference(self.metric, potential)
+        reference = metric_reference(self.metric, potential)
         return _core.run_pcn(potential, self.beta, target, reference, seed, xi0, threads)
+
+    def learners(self, potential: Any) -> list[Learner]:
+        """Return what warmup is to learn."""
+        return _learners(self.metric, potential, WIDEN_PCN)
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,7 @@ class MALA:
     """
 
     step_size: float = 0.01
-    metric: Metric | None = field(default=None, kw_only=True)
+    metric: Metric | Learned | None = field(default=None, kw_only=True)
     adapt: bool = field(default=True, kw_only=True)
     target: float = field(default=0.57, kw_only=True)
 
@@ -98,7 +111,7 @@ class MALA:
         object.__setattr__(self, "step_size", positive("step_size", self.step_size))
         object.__setattr__(self, "target", interval("target", self.target, 0.0, 1.0))
         _check_adaptation(self.adapt, self.metric)
-        if isinstance(self.metric, LowRankMetric) and self.step_size > LARGEST_IMPLICIT_STEP:
+        if self.implicit and self.step_size > LARGEST_IMPLICIT_STEP:
             raise ValueError(
                 f"step_size must be at most {LARGEST_IMPLICIT_STEP:g} with a LowRankMetric, "
                 f"got {self.step_size}"
@@ -108,11 +121,19 @@ class MALA:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("MALA", potential)
         target = self.target if self.adapt else 0.0
-        reference = _reference(self.metric, potential)
-        implicit = isinstance(self.metric, LowRankMetric)
+        reference = metric_reference(self.metric, potential)
         return _core.run_mala(
-            potential, self.step_size, target, implicit, reference, seed, xi0, threads
+            potential, self.step_size, target, self.implicit, reference, seed, xi0, threads
         )
+
+    @property
+    def implicit(self) -> bool:
+        """Whether the step is the semi-implicit one."""
+        return isinstance(self.metric, LowRankMetric) or self.metric == LEARNED
+
+    def learners(self, potential: Any) -> list[Learner]:
+        """Return what warmup is to learn."""
+        return _learners(self.metric, potential)
 
 
 @dataclass(frozen=True)
@@ -140,12 +161,12 @@ class ULA:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "step_size", positive("step_size", self.step_size))
-        check_metric(self.metric)
+        check_metric(self.metric, learned=False)
 
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("ULA", potential)
-        reference = _reference(self.metric, potential)
+        reference = metric_reference(self.metric, potential)
         return _core.run_ula(potential, self.step_size, reference, seed, xi0, threads)
 
 
@@ -185,7 +206,7 @@ class HMC:
 
     step_size: float = 0.5
     trajectory: float = 1.5
-    metric: Metric | None = field(default=None, kw_only=True)
+    metric: Metric | Learned | None = field(default=None, kw_only=True)
     adapt: bool = field(default=True, kw_only=True)
     target: float = field(default=0.65, kw_only=True)
     max_steps: int = field(default=256, kw_only=True)
@@ -202,7 +223,7 @@ class HMC:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("HMC", potential)
         target = self.target if self.adapt else 0.0
-        reference = _reference(self.metric, potential)
+        reference = metric_reference(self.metric, potential)
         return _core.run_hmc(
             potential,
             self.step_size,
@@ -215,6 +236,10 @@ class HMC:
             threads,
         )
 
+    def learners(self, potential: Any) -> list[Learner]:
+        """Return what warmup is to learn."""
+        return _learners(self.metric, potential)
+
 
 def _check_adaptation(adapt: Any, metric: Any) -> None:
     if not isinstance(adapt, bool):
@@ -222,8 +247,16 @@ def _check_adaptation(adapt: Any, metric: Any) -> None:
     check_metric(metric)
 
 
-def _reference(metric: Metric | None, potential: Any) -> Any:
-    return None if metric is None else metric.reference(potential.white)
+def metric_reference(metric: Metric | Learned | None, potential: Any) -> Any:
+    """The compiled metric; one that is to be learned begins as the identity."""
+    white = potential.white
+    if isinstance(metric, str):
+        metric = LowRankMetric(np.zeros(white), np.zeros((white, 0)), np.zeros(0))
+    return None if metric is None else metric.reference(white)
+
+
+def _learners(metric: Metric | Learned | None, potential: Any, widen: float = 1.0) -> list[Learner]:
+    return [MetricLearner(potential, widen)] if isinstance(metric, str) else []
 
 
 def _need_gradient(name: str, potential: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -117,13 +117,18 @@ class LowRankMetric:
 
 
 Metric = DiagonalMetric | LowRankMetric
+LEARNED: Literal["learned"] = "learned"
 
 
-def check_metric(metric: Any) -> None:
-    """Refuse what is neither a metric nor None."""
-    if metric is not None and not isinstance(metric, Metric):
+def check_metric(metric: Any, learned: bool = True) -> None:
+    """Refuse what is neither a metric, None nor, where it may be, "learned"."""
+    if learned and isinstance(metric, str):
+        if metric != LEARNED:
+            raise ValueError(f"metric must be a metric, {LEARNED!r} or None, got {metric!r:.60}")
+    elif metric is not None and not isinstance(metric, Metric):
+        options = f"a LowRankMetric, {LEARNED!r}" if learned else "a LowRankMetric"
         raise TypeError(
-            f"metric must be a DiagonalMetric, a LowRankMetric or None, got {type(metric).__name__}"
+            f"metric must be a DiagonalMetric, {options} or None, got {type(metric).__name__}"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Literal, overload
 from numpy.typing import ArrayLike
 
 from . import _validate
+from ._learn import Lessons
 from ._loop import DrawsRecorder, Loop, Recorder
 from ._start import prepare
 from ._validate import Array
@@ -75,15 +76,16 @@ def sample(
     ----------
     posterior : Posterior
         What to sample.
-    kernel : PCN, MALA, HMC or ULA
+    kernel : PCN, MALA, HMC, ULA or DelayedAcceptance
         How.
     draws : int
         Draws to keep per chain: ``draws * thin`` iterations.
     warmup : int
-        Iterations before them, in which the kernel may adapt its step size; not recorded, not
-        thinned.
+        Iterations before them, in which the kernel may adapt its step size, and learn a metric or
+        an error model; not recorded, not thinned.
     chains : int
-        Number of chains. A chain's draws depend on ``seed`` and its index alone.
+        Number of chains. A chain's draws depend on ``seed`` and its index alone, unless the kernel
+        learns from all chains in warmup.
     seed : int
         In [0, 2**64). There is no default: a result must be reproducible.
     thin : int
@@ -100,10 +102,12 @@ def sample(
         Stream to this Zarr folder, with checkpoints. The same call again continues a killed or
         interrupted run, with the very bits of an uninterrupted one; with more ``draws`` (and
         ``keep="draws"``) it extends it.
-    start : {"laplace", "prior", "mean"} or array of shape (W,) or (chains, W), optional
+    start : {"laplace", "learn", "prior", "mean"} or array of shape (W,) or (chains, W), optional
         Where chains start. "laplace", the default if the model has a tangent: at independent draws
         of the Laplace approximation, whose metric a kernel without one of its own gets too.
-        "prior", the default for other models: at draws of the prior. "mean": at its mean, white
+        "learn", the default for other models if warmup is at least 200 and the kernel adapts: at
+        draws of the prior, and a kernel without a metric of its own learns one in warmup from all
+        chains (see :class:`m4dl.PCN`). "prior": at draws of the prior. "mean": at its mean, white
         noise zero. Or at this white noise.
     progress : bool
         Show a progress bar on stderr: acceptance, and iterations per second of all chains together.
@@ -151,8 +155,9 @@ def sample(
         raise ValueError(
             'functionals belong to keep="moments"; with keep="draws" use Draws.functional'
         )
-    begin = prepare(posterior, kernel, start, chains, seed, threads, store)
+    begin = prepare(posterior, kernel, start, chains, warmup, seed, threads, store)
     xi0, kernel = begin.xi, begin.kernel
+    lessons = Lessons.of(kernel, posterior.core, chains, warmup)
     run = kernel.start(posterior.core, chains, seed, xi0, threads)
     chosen: dict[str, Array | Functional] = {}
     if functionals is not None:
@@ -177,7 +182,7 @@ def sample(
         recorder = StoreRecorder(disk, chains, size)
     else:
         recorder = DrawsRecorder(chains, draws, size)
-    loop = Loop(run, recorder, disk, draws, warmup, thin)
+    loop = Loop(run, recorder, disk, draws, warmup, thin, lessons)
     if disk is not None:
         loop.resume(disk, about)
         about = {**disk.provenance, "resumed": disk.resumed} if disk.resumed else disk.provenance

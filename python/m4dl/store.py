@@ -28,7 +28,7 @@ from .kernels import Kernel
 from .moments import Chunks, Functional, chunk_length
 from .posterior import Posterior
 
-FORMAT = 2
+FORMAT = 3
 Sections = dict[str, dict[str, Any]]
 
 
@@ -63,7 +63,8 @@ class Problem:
         points = np.sqrt(12.0) * ((index * np.sqrt([[5.0], [2.0]])) % 1.0 - 0.5)
         theta = np.asarray(posterior.prior.push(points))
         exact = {"data": posterior.data, "noise": posterior.noise.expand(posterior.data.size)}
-        if (metric := getattr(kernel, "metric", None)) is not None:
+        metric = getattr(kernel, "metric", None)
+        if metric is not None and not isinstance(metric, str):
             # the kernel's repr shows no more than their range
             exact |= {f"metric {name}": values for name, values in metric.arrays().items()}
         close = {
@@ -71,6 +72,11 @@ class Problem:
             "start": start,
             "model": posterior.potential(posterior.probes(points)),
         }
+        if (coarse := getattr(kernel, "coarse_posterior", None)) is not None:
+            exact["coarse data"] = coarse.data
+            exact["coarse noise"] = coarse.noise.expand(coarse.data.size)
+            close["coarse prior"] = np.asarray(coarse.prior.push(points))
+            close["coarse model"] = coarse.potential(points)
         for name, functional in functionals.items():
             label = f"functional {name!r}"
             if callable(functional):
@@ -90,7 +96,9 @@ class Problem:
             out += _difference(name, stored.exact.get(name), now, 0.0)
         for name, now in self.close.items():
             # the potential is a matter of the model only if all else that enters it agrees
-            if name != "model" or not any(d.startswith(("data", "noise", "prior")) for d in out):
+            level = name.removesuffix("model")
+            enters = tuple(f"{level}{part}" for part in ("data", "noise", "prior"))
+            if not name.endswith("model") or not any(d.startswith(enters) for d in out):
                 out += _difference(name, stored.close.get(name), now, 1e-9)
         return out
 

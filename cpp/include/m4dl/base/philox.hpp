@@ -31,7 +31,8 @@ enum class Stream : std::uint32_t {
     kProposal = 2,
     kAccept = 3,
     kPrior = 4,
-    kTrajectory = 5
+    kTrajectory = 5,
+    kDelayed = 6
 };
 
 // The random numbers of one block of chains: lane l belongs to chain `first_chain + l`.

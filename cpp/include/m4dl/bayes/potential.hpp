@@ -6,6 +6,7 @@
 #pragma once
 
 #include "m4dl/base/parallel.hpp"
+#include "m4dl/bayes/error_model.hpp"
 #include "m4dl/bayes/reference.hpp"
 #include "m4dl/bayes/surrogate.hpp"
 #include "m4dl/model/any.hpp"
@@ -38,6 +39,9 @@ public:
 
     Index white() const { return prior_.white(); }
     Index parameters() const { return prior_.parameters(); }
+    Index outputs() const { return data_.cols(); }
+    const Matrix& data() const { return data_; }
+    const Vector& precision() const { return precision_; }
     bool has_gradient() const { return model_.has_pull(); }
     bool has_tangent() const { return model_.has_pull() && model_.has_push(); }
     void require_chains(Index count) const {
@@ -56,7 +60,7 @@ public:
     public:
         Work(const Potential& p, Chains chains, const Reference* reference = nullptr)
             : p_(p),
-              reference_(reference),
+              chains_(chains),
               model_(p.model_.work(chains)),
               prior_(p.prior_.work()),
               theta_(zeros(p.parameters())),
@@ -65,9 +69,24 @@ public:
               data_(p.data_of(chains)) {
             if (p.solver_reference_) model_->refer(p.solver_reference_);
             if (p.surrogate_) surrogate_ = p.surrogate_->workspace(p.offset_of(chains));
+            refer(reference);
+        }
+
+        // Sees the white noise of another reference from now on.
+        void refer(const Reference* reference) {
+            reference_ = reference;
             if (!reference_) return;
-            xi_ = zeros(p.white());
+            xi_ = zeros(p_.white());
             space_ = reference_->workspace();
+        }
+        // Takes the model for G + B from now on, with what is known of B; null takes it for exact.
+        void correct(const ErrorModel* error) {
+            error_ = error;
+            data_ = p_.data_of(chains_);
+            if (!error_) return;
+            data_.colwise() -= error_->mean().array();
+            residual_ = zeros(data_.rows());
+            along_ = error_->workspace();
         }
 
         // Of the model's solver, in the last solve of the last call.
@@ -80,22 +99,34 @@ public:
         }
         // Psi(z), which is Phi(z) without a reference.
         Lanes phi(const Block& z) {
-            const Block& xi = white(z);
-            prior_->push(p_.surrogate_ ? p_.surrogate_->inside(xi, surrogate_) : xi, theta_);
-            model_->forward(theta_, y_);
+            predict(z);
             Lanes sum = Lanes::Zero();
             for (Index i = 0; i < y_.rows(); ++i)
                 sum += p_.precision_[i] * (y_.row(i) - data_.row(i)).square();
+            if (error_) {
+                for_rows(y_.rows(), [&](Index i) { residual_.row(i) = y_.row(i) - data_.row(i); });
+                sum -= error_->explained(residual_, along_);
+            }
             Lanes value = 0.5 * sum;
             if (p_.surrogate_) value = p_.surrogate_->value(value, surrogate_);
             if (!reference_) return value;
-            return value + excess(xi, z);
+            return value + excess(xi_, z);
+        }
+        // G(T(xi(z))) of the last phi without a gradient.
+        const Block& predictions() const { return y_; }
+        // Only the predictions at z.
+        const Block& predict(const Block& z) {
+            const Block& xi = white(z);
+            prior_->push(p_.surrogate_ ? p_.surrogate_->inside(xi, surrogate_) : xi, theta_);
+            model_->forward(theta_, y_);
+            return y_;
         }
         // grad Psi(z) = C^{1/2} (grad Phi(xi) + xi) - z.
         Lanes phi(const Block& z, Block& gradient) {
             const Lanes value = phi(z);
             for (Index i = 0; i < y_.rows(); ++i)
                 y_.row(i) = p_.precision_[i] * (y_.row(i) - data_.row(i));
+            if (error_) error_->subtract_explained(along_, y_);
             model_->pull(y_, dtheta_);
             prior_->pull(dtheta_, gradient);
             if (p_.surrogate_) p_.surrogate_->gradient(gradient, surrogate_);
@@ -108,6 +139,12 @@ public:
         // Phi(xi(z)) where psi = Psi(z) is known.
         Lanes misfit(const Block& z, const Lanes& psi) {
             return reference_ ? Lanes(psi - excess(white(z), z)) : psi;
+        }
+        // The prior's white noise at z; valid until the next call.
+        const Block& white(const Block& z) {
+            if (!reference_) return z;
+            reference_->push(z, xi_, space_);
+            return xi_;
         }
         // xi <- z(xi).
         void to_reference(Block& xi) {
@@ -124,17 +161,13 @@ public:
         }
 
     private:
-        const Block& white(const Block& z) {
-            if (!reference_) return z;
-            reference_->push(z, xi_, space_);
-            return xi_;
-        }
-
         const Potential& p_;
-        const Reference* reference_;
+        Chains chains_;
+        const Reference* reference_ = nullptr;
+        const ErrorModel* error_ = nullptr;
         std::unique_ptr<AnyModel::Work> model_;
         std::unique_ptr<AnyPrior::Work> prior_;
-        Block theta_, dtheta_, y_, data_, xi_;
+        Block theta_, dtheta_, y_, data_, xi_, residual_, along_;
         Reference::Workspace space_;
         Surrogate::Workspace surrogate_;
     };

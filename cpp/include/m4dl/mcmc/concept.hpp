@@ -33,15 +33,30 @@ struct StepResult {
     Index evaluations = 1;  // of the potential, with its gradient if the kernel has one
 };
 
+// The state of a kernel's chains: ChainState, or what a kernel with a coarse posterior beside the fine
+// one keeps, its `State`, which is a ChainState too.
 template <class K>
-concept Kernel = requires(const K& kernel, ChainState& state, Potential::Work& potential,
-                          const Random& random, std::uint64_t step, const Lanes& step_size) {
-    { K::kGradient } -> std::convertible_to<bool>;
-    { kernel.first_step_size() } -> std::convertible_to<double>;
-    { kernel.largest_step_size() } -> std::convertible_to<double>;
-    { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
-    { kernel.step(state, potential, random, step, step_size) } -> std::same_as<StepResult>;
+struct StateOf {
+    using Type = ChainState;
 };
+template <class K>
+    requires requires { typename K::State; }
+struct StateOf<K> {
+    using Type = typename K::State;
+};
+template <class K>
+inline constexpr bool kTwoLevel = requires { typename K::State; };
+
+template <class K>
+concept Kernel =
+    requires(const K& kernel, typename StateOf<K>::Type& state, Potential::Work& potential,
+             const Random& random, std::uint64_t step, const Lanes& step_size) {
+        { K::kGradient } -> std::convertible_to<bool>;
+        { kernel.first_step_size() } -> std::convertible_to<double>;
+        { kernel.largest_step_size() } -> std::convertible_to<double>;
+        { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
+        { kernel.step(state, potential, random, step, step_size) } -> std::same_as<StepResult>;
+    };
 
 // Kernels whose step size and trajectory length are one for all chains, and adapt to all of them.
 template <class K>
@@ -56,14 +71,23 @@ inline void accept_lanes(const Eigen::Array<bool, 1, kLanes>& accept, const Bloc
 }
 
 // The Metropolis decision. A NaN ratio compares false and so rejects.
+struct Decision {
+    Eigen::Array<bool, 1, kLanes> accept;
+    StepResult result;
+};
+inline Decision decide(const Lanes& proposed_phi, const Lanes& log_ratio, const Lanes& uniform) {
+    const Eigen::Array<bool, 1, kLanes> finite = proposed_phi.isFinite() && log_ratio.isFinite();
+    return {finite && (uniform.log() < log_ratio),
+            {finite.select(log_ratio.min(0.0).exp(), 0.0), finite.select(Lanes::Zero(), 1.0)}};
+}
+
 inline StepResult metropolis(ChainState& state, const Lanes& proposed_phi, const Lanes& log_ratio,
                              const Lanes& uniform, bool with_gradient) {
-    const Eigen::Array<bool, 1, kLanes> finite = proposed_phi.isFinite() && log_ratio.isFinite();
-    const Eigen::Array<bool, 1, kLanes> accept = finite && (uniform.log() < log_ratio);
-    accept_lanes(accept, state.proposal, state.xi);
-    if (with_gradient) accept_lanes(accept, state.proposal_gradient, state.gradient);
-    state.phi = accept.select(proposed_phi, state.phi);
-    return {finite.select(log_ratio.min(0.0).exp(), 0.0), finite.select(Lanes::Zero(), 1.0)};
+    const Decision decision = decide(proposed_phi, log_ratio, uniform);
+    accept_lanes(decision.accept, state.proposal, state.xi);
+    if (with_gradient) accept_lanes(decision.accept, state.proposal_gradient, state.gradient);
+    state.phi = decision.accept.select(proposed_phi, state.phi);
+    return decision.result;
 }
 
 }  // namespace m4dl

@@ -2,51 +2,15 @@
 // iterations at a time. Python drives; nothing here knows of progress bars or files.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/mcmc/adapt.hpp"
+#include "m4dl/mcmc/any_run.hpp"
 #include "m4dl/mcmc/chees.hpp"
 #include "m4dl/mcmc/concept.hpp"
 
 namespace m4dl {
-
-// Everything needed to go on bit for bit: name -> (chains, columns). Random numbers are counted,
-// not stored.
-using RunState = std::map<std::string, Matrix>;
-
-class AnyRun {
-public:
-    virtual ~AnyRun() = default;
-
-    // Takes `iterations` steps. After every `thin` of them theta and -Phi are written to
-    // theta (chains, iterations/thin, parameters) and log_likelihood (chains, iterations/thin),
-    // each of which may be null.
-    virtual void advance(Index iterations, Index thin, double* theta, double* log_likelihood) = 0;
-
-    virtual bool adapting() const = 0;
-    // Switching off fixes the step size at its average over the adaptation.
-    virtual void set_adapting(bool on) = 0;
-
-    virtual std::string solver() const = 0;  // of the model's linear systems
-    virtual Index chains() const = 0;
-    virtual Index white() const = 0;
-    virtual Index parameters() const = 0;
-    virtual Index iteration() const = 0;
-    virtual Vector accepted() const = 0;    // (chains): sum of acceptance probabilities
-    virtual Vector failures() const = 0;    // (chains): steps whose solve failed
-    virtual Vector step_size() const = 0;   // (chains)
-    virtual double trajectory() const = 0;  // of kernels that have a length; 0 without one
-    virtual Index evaluations() const = 0;  // of the potential, in each chain
-    virtual Index solves() const = 0;       // one for each, and one more for a gradient
-    // (chains): of the model's solver, in the last solve; 0 without an iterative one.
-    virtual Vector solver_iterations() const = 0;
-    virtual RunState state() const = 0;
-    virtual void restore(const RunState& state) = 0;
-};
 
 template <Kernel K>
 class Run final : public AnyRun {
@@ -76,6 +40,8 @@ public:
         parallel_for(
             count, threads_, [&](Index b) { blocks_[b]->evaluate(); }, potential_->threads());
         require_finite("potential", [](const Chunk& b) { return b.chain.phi; });
+        if constexpr (kTwoLevel<K>)
+            require_finite("coarse potential", [](const Chunk& b) { return b.chain.coarse_phi; });
         if constexpr (K::kGradient)
             require_finite("gradient", [](const Chunk& b) -> Lanes {
                 return b.chain.gradient.abs().colwise().sum();
@@ -133,11 +99,84 @@ public:
     Index evaluations() const override { return blocks_[0]->evaluations; }
     Index solves() const override { return (K::kGradient ? 2 : 1) * evaluations(); }
 
+    Index coarse_solves() const override {
+        if constexpr (kTwoLevel<K>)
+            return (K::kCoarseGradient ? 2 : 1) * blocks_[0]->chain.coarse_evaluations;
+        return 0;
+    }
+    Vector coarse_accepted() const override {
+        if constexpr (kTwoLevel<K>)
+            return per_chain([](const Chunk& b) { return b.chain.coarse_accepted; });
+        return Vector::Zero(chains_);
+    }
+    Vector coarse_failures() const override {
+        if constexpr (kTwoLevel<K>)
+            return per_chain([](const Chunk& b) { return b.chain.coarse_failures; });
+        return Vector::Zero(chains_);
+    }
+
+    Matrix position() const override {
+        Matrix out(chains_, white());
+        for (const auto& b : blocks_) rows_of(*b, b->potential.white(b->chain.xi), out);
+        return out;
+    }
+    void set_reference(std::shared_ptr<const Reference> reference) override {
+        require(reference && reference->white() == white(), "metric must be for ", white(),
+                " white noises, got ", reference ? reference->white() : 0);
+        // both live until all blocks have changed over, also if a user's function raises
+        const auto old = std::exchange(reference_, std::move(reference));
+        broken_ = true;
+        each_block([&](Chunk& b) {
+            b.chain.xi = Block(b.potential.white(b.chain.xi));
+            b.potential.refer(reference_.get());
+            if constexpr (kTwoLevel<K>) b.chain.potential.refer(reference_.get());
+            b.potential.to_reference(b.chain.xi);
+            b.evaluate();
+            b.restart(kernel_);
+        });
+        shared_ = make_shared_adaptation(kernel_, white());
+        broken_ = false;
+    }
+    Matrix predictions() override {
+        Matrix out(chains_, potential_->outputs());
+        each_block([&](Chunk& b) {
+            if constexpr (kTwoLevel<K>)
+                rows_of(b, b.chain.predictions, out);
+            else
+                rows_of(b, b.potential.predict(b.chain.xi), out);
+        });
+        return out;
+    }
+    Matrix discrepancy() override {
+        Matrix out(chains_, potential_->outputs());
+        each_block([&](Chunk& b) {
+            if constexpr (kTwoLevel<K>)
+                rows_of(b, b.chain.predictions - b.chain.potential.predict(b.chain.xi), out);
+        });
+        return out;
+    }
+    void set_error_model(std::shared_ptr<const ErrorModel> error) override {
+        require(kTwoLevel<K> && error && error->outputs() == potential_->outputs(),
+                "an error model must be for ", potential_->outputs(), " data of two posteriors");
+        const auto old = std::exchange(error_, std::move(error));
+        broken_ = true;
+        each_block([&](Chunk& b) {
+            if constexpr (kTwoLevel<K>) {
+                b.chain.potential.correct(error_.get());
+                b.chain.evaluate_coarse();
+            }
+        });
+        broken_ = false;
+    }
+
     RunState state() const override {
         RunState out;
         out["run"] = Matrix(1, 5);
         out["run"] << static_cast<double>(iteration_), adapting_ ? 1.0 : 0.0,
             blocks_[0]->adapt.count, static_cast<double>(evaluations()), trajectory();
+        if constexpr (kTwoLevel<K>)
+            out["coarse"] =
+                Matrix::Constant(1, 1, static_cast<double>(blocks_[0]->chain.coarse_evaluations));
         if constexpr (kAcrossChains<K>) {
             Chees copy = shared_;
             std::vector<double> numbers;
@@ -148,8 +187,7 @@ public:
             visit(*b, [&](const char* name, const auto& lanes) {
                 Matrix& m = out[name];
                 m.resize(chains_, lanes.rows());
-                for (Index c = b->first; c < std::min(chains_, b->first + kLanes); ++c)
-                    m.row(c) = lanes.col(c - b->first).transpose();
+                rows_of(*b, lanes, m);
             });
         return out;
     }
@@ -172,6 +210,8 @@ public:
             b->adapt.count = run(0, 2);
             b->evaluations = static_cast<Index>(run(0, 3));
             b->chain.trajectory = run(0, 4);
+            if constexpr (kTwoLevel<K>)
+                b->chain.coarse_evaluations = static_cast<Index>(find("coarse", 1, 1)(0, 0));
         }
         if constexpr (kAcrossChains<K>) {
             const double* from = find("shared", 1, shared_.size()).data();
@@ -183,6 +223,7 @@ public:
     }
 
 private:
+    struct Chunk;
     struct Record {
         Index draws, thin;
         double *theta, *log_likelihood;
@@ -194,6 +235,20 @@ private:
             static_cast<Index>(blocks_.size()), threads_,
             [&](Index b) { blocks_[b]->advance(*this, first, last, record); },
             potential_->threads());
+    }
+
+    template <class Body>
+    void each_block(Body&& body) {
+        parallel_for(
+            static_cast<Index>(blocks_.size()), threads_, [&](Index b) { body(*blocks_[b]); },
+            potential_->threads());
+    }
+
+    // The chains of a block of lanes as rows of a matrix of all chains.
+    template <class LanesOfBlock>
+    void rows_of(const Chunk& b, const LanesOfBlock& lanes, Matrix& out) const {
+        for (Index c = b.first; c < std::min(chains_, b.first + kLanes); ++c)
+            out.row(c) = lanes.col(c - b.first).transpose();
     }
 
     // Hands the shared step size and length to all chains.
@@ -230,7 +285,7 @@ private:
         Index first;
         Potential::Work potential;
         Random random;
-        ChainState chain;
+        typename StateOf<K>::Type chain;
         DualAveraging adapt;
         Lanes step_size;
         Lanes accepted = Lanes::Zero(), failures = Lanes::Zero();
@@ -242,7 +297,7 @@ private:
               potential(*run.potential_, Chains{first, std::min(kLanes, run.chains_ - first)},
                         run.reference_.get()),
               random(seed, first),
-              chain(run.white(), K::kGradient),
+              chain(make_state(run, first_chain)),
               adapt(run.kernel_.first_step_size(), run.kernel_.largest_step_size(),
                     run.kernel_.target_acceptance()),
               step_size(Lanes::Constant(run.kernel_.first_step_size())) {
@@ -252,8 +307,26 @@ private:
             if constexpr (kAcrossChains<K>) chain.trajectory = run.kernel_.first_trajectory();
         }
 
+        static auto make_state(const Run& run, Index first) {
+            if constexpr (kTwoLevel<K>)
+                return typename K::State(run.kernel_, run.potential_->outputs(),
+                                         Chains{first, std::min(kLanes, run.chains_ - first)},
+                                         run.reference_.get());
+            else
+                return ChainState(run.white(), K::kGradient);
+        }
+
+        void restart(const K& kernel) {
+            adapt = DualAveraging(kernel.first_step_size(), kernel.largest_step_size(),
+                                  kernel.target_acceptance());
+            step_size.setConstant(kernel.first_step_size());
+            if constexpr (kAcrossChains<K>) chain.trajectory = kernel.first_trajectory();
+        }
+
         void evaluate() {
-            if constexpr (K::kGradient)
+            if constexpr (kTwoLevel<K>)
+                chain.evaluate(potential);
+            else if constexpr (K::kGradient)
                 chain.phi = potential.phi(chain.xi, chain.gradient);
             else
                 chain.phi = potential.phi(chain.xi);
@@ -271,7 +344,11 @@ private:
                 accepted += result.probability;
                 failures += result.failed;
                 evaluations += result.evaluations;
-                if (adapting) adapt.update(result.probability);
+                if constexpr (kTwoLevel<K>) {
+                    if (adapting) adapt.update(chain.tuned_by);
+                } else {
+                    if (adapting) adapt.update(result.probability);
+                }
                 if ((k + 1) % record.thin != 0) continue;
                 const Index draw = (k + 1) / record.thin - 1;
                 if (log_likelihood) {
@@ -301,6 +378,7 @@ private:
         field("adapt_error", b.adapt.error);
         field("adapt_log_step", b.adapt.log_step);
         field("adapt_log_average", b.adapt.log_average);
+        if constexpr (kTwoLevel<K>) K::State::visit(b.chain, field);
     }
 
     template <class Get>
@@ -322,6 +400,7 @@ private:
 
     std::shared_ptr<const Potential> potential_;
     std::shared_ptr<const Reference> reference_;
+    std::shared_ptr<const ErrorModel> error_;
     K kernel_;
     Index chains_;
     int threads_;
