@@ -43,8 +43,9 @@ struct Pade {
         for (int j = 0; j <= kTerms; ++j, sign = -sign) {
             a[j] = sign * c[2 * j];
             if (j < kTerms) b[j] = sign * c[2 * j + 1];
-            if (j < kTerms) e[j] = sign * (2.0 * c[2 * j + 3 < kDegree ? 2 * j + 3 : kDegree + 1] -
-                                           c[2 * j + 2]);
+            if (j < kTerms)
+                e[j] =
+                    sign * (2.0 * c[2 * j + 3 < kDegree ? 2 * j + 3 : kDegree + 1] - c[2 * j + 2]);
         }
     }
 };
@@ -107,7 +108,8 @@ struct Turn {
         Real<W> once[3], twice[3];
         cross<W>(w, v, once);
         cross<W>(w, once, twice);
-        for (int c = 0; c < 3; ++c) v[c] += static_cast<double>(Sign) * sinc * once[c] + first * twice[c];
+        for (int c = 0; c < 3; ++c)
+            v[c] += static_cast<double>(Sign) * sinc * once[c] + first * twice[c];
     }
     // out := E v, or E' v for Sign = -1.
     template <int Sign>

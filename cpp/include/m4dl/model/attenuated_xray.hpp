@@ -37,8 +37,13 @@ public:
     Index outputs() const { return paths_.rays(); }
     Workspace workspace(Chains) const {
         const Index n = paths_.nodes();
-        return {zeros(parameters()), zeros(parameters()), zeros(parameters()), zeros(n), zeros(n),
-                zeros(n), zeros(outputs())};
+        return {zeros(parameters()),
+                zeros(parameters()),
+                zeros(parameters()),
+                zeros(n),
+                zeros(n),
+                zeros(n),
+                zeros(outputs())};
     }
     void forward(const Block& theta, Block& y, Workspace& w) const;
     void pull(const Block& dy, Block& dtheta, Workspace& w) const;

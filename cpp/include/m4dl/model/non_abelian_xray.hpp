@@ -44,7 +44,7 @@ public:
 
     Index parameters() const { return transforms_->components * paths_.nodes(); }
     Index outputs() const { return transforms_->outputs * paths_.rays(); }
-    Workspace workspace(Chains) const { 
+    Workspace workspace(Chains) const {
         return {zeros(parameters()), zeros(parameters()), zeros(outputs())};
     }
     void forward(const Block& theta, Block& y, Workspace& w) const;
