@@ -274,8 +274,6 @@ def main() -> None:
     tables[PROFILE] = parts.rows()
     steps_of_all = f"{setting_of.STEPS:,} of at most {setting_of.STEP:.4f}"
     where["rays, steps"] = f"{setting_of.RAYS}, {steps_of_all}"
-        f"{setting_of.RAYS}, {setting_of.STEPS:,} of at most {setting_of.STEP:.4f}"
-    )
     where["processor time over wall time"] = f"{100 * min(shares):.0f} %, the least of all tables"
     for title, rows in tables.items():
         print(f"{title}\n\n{markdown(rows)}\n")
