@@ -132,8 +132,9 @@ void UnknownAttenuationXRay::forward(const Block& theta, Block& y, Workspace& w)
     const Index n = paths_.nodes();
     w.psi = theta.bottomRows(n);
     link_.apply(w.psi, w.a, w.slope);
-    w.field.topRows(n) = theta.topRows(n);
-    w.field.bottomRows(n) = link_.own_derivative() ? w.slope : w.a;
+    w.split.topRows(n) = theta.topRows(n);
+    w.split.bottomRows(n) = link_.own_derivative() ? w.slope : w.a;
+    paths_.interleave(w.split, kC, w.field);
     for_ranges(paths_.rays(), work(paths_), [&](Index begin, Index end) {
         forward_rays(paths_, w.field.data(), y.data(), begin, end);
     });
@@ -141,15 +142,17 @@ void UnknownAttenuationXRay::forward(const Block& theta, Block& y, Workspace& w)
 }
 
 void UnknownAttenuationXRay::pull(const Block& dy, Block& dtheta, Workspace& w) const {
-    dtheta.setZero();
-    pull_rays(paths_, w.field.data(), w.y.data(), dy.data(), dtheta.data());
+    w.tangent.setZero();
+    pull_rays(paths_, w.field.data(), w.y.data(), dy.data(), w.tangent.data());
+    paths_.separate(w.tangent, kC, dtheta);
     dtheta.bottomRows(paths_.nodes()) *= w.slope;
 }
 
 void UnknownAttenuationXRay::push(const Block& dtheta, Block& dy, Workspace& w) const {
     const Index n = paths_.nodes();
-    w.tangent.topRows(n) = dtheta.topRows(n);
-    w.tangent.bottomRows(n) = dtheta.bottomRows(n) * w.slope;
+    w.split.topRows(n) = dtheta.topRows(n);
+    w.split.bottomRows(n) = dtheta.bottomRows(n) * w.slope;
+    paths_.interleave(w.split, kC, w.tangent);
     for_ranges(paths_.rays(), work(paths_), [&](Index begin, Index end) {
         push_rays(paths_, w.field.data(), w.tangent.data(), dy.data(), begin, end);
     });

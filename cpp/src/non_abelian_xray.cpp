@@ -21,24 +21,25 @@ M4DL_INLINE void store(const Real<W>* from, int count, double* to) {
 
 // The field at the two points of step k: a nearer to the exit, b nearer to the entry.
 template <class G, int W>
-M4DL_INLINE void sample(const Paths& paths, const double* theta, Index k, int half,
+M4DL_INLINE void sample(const Paths& paths, const double* field, Index k, int half,
                         typename G::Algebra& a, typename G::Algebra& b) {
-    paths.template sample<W, G::kComponents>(theta, Paths::kPoints * k + 1, half, a.at);
-    paths.template sample<W, G::kComponents>(theta, Paths::kPoints * k, half, b.at);
+    paths.template sample<W, G::kComponents>(field, Paths::kPoints * k + 1, half, a.at);
+    paths.template sample<W, G::kComponents>(field, Paths::kPoints * k, half, b.at);
 }
 
 template <class G, int W>
-M4DL_INLINE void forward_kernel(const Paths& paths, const double* theta, double* y, Index begin,
+M4DL_INLINE void forward_kernel(const Paths& paths, const double* field, double* y, Index begin,
                                 Index end) {
     for (Index ray = begin; ray < end; ++ray)
         for (int half = 0; half < kL; half += W) {
             typename G::Frame u = G::identity();
             for (Index k = paths.first(ray + 1) - 1; k >= paths.first(ray); --k) {
                 typename G::Algebra a, b, w;
-                sample<G, W>(paths, theta, k, half, a, b);
+                sample<G, W>(paths, field, k, half, a, b);
                 G::magnus(paths.width(k), a, b, w);
                 G::advance(w, u);
             }
+            G::finish(u);
             Real<W> c[G::kOutputs];
             G::observe(u, c);
             store<W>(c, G::kOutputs, y + ray * G::kOutputs * kL + half);
@@ -46,16 +47,16 @@ M4DL_INLINE void forward_kernel(const Paths& paths, const double* theta, double*
 }
 
 template <class G, int W>
-M4DL_INLINE void push_kernel(const Paths& paths, const double* theta, const double* y,
-                             const double* dtheta, double* dy, Index begin, Index end) {
+M4DL_INLINE void push_kernel(const Paths& paths, const double* field, const double* y,
+                             const double* dfield, double* dy, Index begin, Index end) {
     for (Index ray = begin; ray < end; ++ray)
         for (int half = 0; half < kL; half += W) {
             typename G::Algebra xi{};
             for (Index k = paths.first(ray + 1) - 1; k >= paths.first(ray); --k) {
                 const double h = paths.width(k);
                 typename G::Algebra a, b, da, db, w, dw;
-                sample<G, W>(paths, theta, k, half, a, b);
-                sample<G, W>(paths, dtheta, k, half, da, db);
+                sample<G, W>(paths, field, k, half, a, b);
+                sample<G, W>(paths, dfield, k, half, da, db);
                 G::magnus(h, a, b, w);
                 G::magnus_push(h, a, b, da, db, dw);
                 G::along(w, dw, xi);
@@ -69,8 +70,8 @@ M4DL_INLINE void push_kernel(const Paths& paths, const double* theta, const doub
 }
 
 template <class G, int W>
-M4DL_INLINE void pull_kernel(const Paths& paths, const double* theta, const double* y,
-                             const double* dy, double* dtheta) {
+M4DL_INLINE void pull_kernel(const Paths& paths, const double* field, const double* y,
+                             const double* dy, double* dfield) {
     for (Index ray = 0; ray < paths.rays(); ++ray)
         for (int half = 0; half < kL; half += W) {
             const Index at = ray * G::kOutputs * kL + half;
@@ -82,13 +83,13 @@ M4DL_INLINE void pull_kernel(const Paths& paths, const double* theta, const doub
             for (Index k = paths.first(ray); k < paths.first(ray + 1); ++k) {
                 const double h = paths.width(k);
                 typename G::Algebra a, b, w, v, da, db;
-                sample<G, W>(paths, theta, k, half, a, b);
+                sample<G, W>(paths, field, k, half, a, b);
                 G::magnus(h, a, b, w);
                 G::back(w, g, v);
                 G::magnus_pull(h, a, b, v, da, db);
                 paths.template spread<W, G::kComponents>(da.at, Paths::kPoints * k + 1, half,
-                                                         dtheta);
-                paths.template spread<W, G::kComponents>(db.at, Paths::kPoints * k, half, dtheta);
+                                                         dfield);
+                paths.template spread<W, G::kComponents>(db.at, Paths::kPoints * k, half, dfield);
             }
         }
 }
@@ -99,32 +100,32 @@ public:
     Compiled() : Transforms(G<2>::kComponents, G<2>::kOutputs) {}
 
     M4DL_DISPATCH(forward_of, forward,
-                  (const Paths& paths, const double* theta, double* y, Index begin, Index end),
-                  (paths, theta, y, begin, end))
+                  (const Paths& paths, const double* field, double* y, Index begin, Index end),
+                  (paths, field, y, begin, end))
     M4DL_DISPATCH(pull_of, pull,
-                  (const Paths& paths, const double* theta, const double* y, const double* dy,
-                   double* dtheta),
-                  (paths, theta, y, dy, dtheta))
+                  (const Paths& paths, const double* field, const double* y, const double* dy,
+                   double* dfield),
+                  (paths, field, y, dy, dfield))
     M4DL_DISPATCH(push_of, push,
-                  (const Paths& paths, const double* theta, const double* y, const double* dtheta,
+                  (const Paths& paths, const double* field, const double* y, const double* dfield,
                    double* dy, Index begin, Index end),
-                  (paths, theta, y, dtheta, dy, begin, end))
+                  (paths, field, y, dfield, dy, begin, end))
 
 private:
     template <int W>
-    static M4DL_INLINE void forward_of(const Paths& paths, const double* theta, double* y,
+    static M4DL_INLINE void forward_of(const Paths& paths, const double* field, double* y,
                                        Index begin, Index end) {
-        forward_kernel<G<W>, W>(paths, theta, y, begin, end);
+        forward_kernel<G<W>, W>(paths, field, y, begin, end);
     }
     template <int W>
-    static M4DL_INLINE void pull_of(const Paths& paths, const double* theta, const double* y,
-                                    const double* dy, double* dtheta) {
-        pull_kernel<G<W>, W>(paths, theta, y, dy, dtheta);
+    static M4DL_INLINE void pull_of(const Paths& paths, const double* field, const double* y,
+                                    const double* dy, double* dfield) {
+        pull_kernel<G<W>, W>(paths, field, y, dy, dfield);
     }
     template <int W>
-    static M4DL_INLINE void push_of(const Paths& paths, const double* theta, const double* y,
-                                    const double* dtheta, double* dy, Index begin, Index end) {
-        push_kernel<G<W>, W>(paths, theta, y, dtheta, dy, begin, end);
+    static M4DL_INLINE void push_of(const Paths& paths, const double* field, const double* y,
+                                    const double* dfield, double* dy, Index begin, Index end) {
+        push_kernel<G<W>, W>(paths, field, y, dfield, dy, begin, end);
     }
 };
 
@@ -160,21 +161,24 @@ NonAbelianXRay::NonAbelianXRay(Paths paths, Group group, Index n)
     : paths_(std::move(paths)), transforms_(transforms(group, n)) {}
 
 void NonAbelianXRay::forward(const Block& theta, Block& y, Workspace& w) const {
+    paths_.interleave(theta, transforms_->components, w.field);
     for_ranges(paths_.rays(), work(paths_, transforms_->components), [&](Index begin, Index end) {
-        transforms_->forward(paths_, theta.data(), y.data(), begin, end);
+        transforms_->forward(paths_, w.field.data(), y.data(), begin, end);
     });
-    w.theta = theta;
     w.y = y;
 }
 
 void NonAbelianXRay::pull(const Block& dy, Block& dtheta, Workspace& w) const {
-    dtheta.setZero();
-    transforms_->pull(paths_, w.theta.data(), w.y.data(), dy.data(), dtheta.data());
+    w.tangent.setZero();
+    transforms_->pull(paths_, w.field.data(), w.y.data(), dy.data(), w.tangent.data());
+    paths_.separate(w.tangent, transforms_->components, dtheta);
 }
 
 void NonAbelianXRay::push(const Block& dtheta, Block& dy, Workspace& w) const {
+    paths_.interleave(dtheta, transforms_->components, w.tangent);
     for_ranges(paths_.rays(), work(paths_, transforms_->components), [&](Index begin, Index end) {
-        transforms_->push(paths_, w.theta.data(), w.y.data(), dtheta.data(), dy.data(), begin, end);
+        transforms_->push(paths_, w.field.data(), w.y.data(), w.tangent.data(), dy.data(), begin,
+                          end);
     });
 }
 

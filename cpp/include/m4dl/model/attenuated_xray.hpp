@@ -26,7 +26,7 @@ class UnknownAttenuationXRay {
 public:
     static constexpr int kComponents = 2;
     struct Workspace {
-        Block field, tangent;  // (f, a)
+        Block split, field, tangent;  // (f, a), field and tangent interleaved
         Block psi, slope, a;
         Block y;
     };
@@ -37,7 +37,12 @@ public:
     Index outputs() const { return paths_.rays(); }
     Workspace workspace(Chains) const {
         const Index n = paths_.nodes();
-        return {zeros(parameters()), zeros(parameters()), zeros(n), zeros(n), zeros(n),
+        return {zeros(parameters()),
+                zeros(parameters()),
+                zeros(parameters()),
+                zeros(n),
+                zeros(n),
+                zeros(n),
                 zeros(outputs())};
     }
     void forward(const Block& theta, Block& y, Workspace& w) const;

@@ -21,12 +21,13 @@ struct Spin {
     struct Algebra {
         Real at[3];
     };
+    // A quaternion that grows by at most 7 % a step; `widest`: the greatest square of a turn in it.
     struct Frame {
-        Real at[4];
+        Real at[4], widest;
     };
 
     static M4DL_INLINE Frame identity() {
-        return {{simd::broadcast<W>(1.0), Real{}, Real{}, Real{}}};
+        return {{simd::broadcast<W>(1.0), Real{}, Real{}, Real{}}, Real{}};
     }
     // w = h/2 (a + b) + sqrt(3)/12 h^2 b x a, a nearer to the exit
     static M4DL_INLINE void magnus(double h, const Algebra& a, const Algebra& b, Algebra& w) {
@@ -52,22 +53,28 @@ struct Spin {
         }
     }
     static M4DL_INLINE void advance(const Algebra& w, Frame& u) {
-        Real q[4], sinc;
-        spin::turn<W>(w.at, q, sinc);
+        Real q[4];
+        const Real square = spin::turn<W>(w.at, q);
+        u.widest = square > u.widest ? square : u.widest;
         spin::multiply<W>(q, u.at);
     }
+    static M4DL_INLINE void finish(Frame& u) {
+        Real length;
+        simd::square_root<W>(u.at[0] * u.at[0] + spin::dot<W>(u.at + 1, u.at + 1), length);
+        const Real scale = spin::resolved<W>(u.widest) / length;
+        for (int c = 0; c < 4; ++c) u.at[c] *= scale;
+    }
     static M4DL_INLINE void along(const Algebra& w, const Algebra& dw, Algebra& xi) {
-        Real q[4], sinc, moved[3];
-        spin::turn<W>(w.at, q, sinc);
-        spin::differential<W, 1>(w.at, sinc, dw.at, moved);
-        spin::rotate<W, 1>(q, xi.at);
+        const spin::Turn<W> turn(w.at);
+        Real moved[3];
+        turn.template differential<1>(dw.at, moved);
+        turn.template rotate<1>(xi.at);
         for (int c = 0; c < 3; ++c) xi.at[c] += moved[c];
     }
     static M4DL_INLINE void back(const Algebra& w, Algebra& g, Algebra& v) {
-        Real q[4], sinc;
-        spin::turn<W>(w.at, q, sinc);
-        spin::differential<W, -1>(w.at, sinc, g.at, v.at);
-        spin::rotate<W, -1>(q, g.at);
+        const spin::Turn<W> turn(w.at);
+        turn.template differential<-1>(g.at, v.at);
+        turn.template rotate<-1>(g.at);
     }
 };
 
@@ -136,7 +143,7 @@ struct Su2 : Spin<W> {
 private:
     // dq = (0, xi/2) q
     static M4DL_INLINE void change(const Algebra& xi, const Real* c, Frame& du) {
-        du = {{c[0], -c[3], c[4], -c[1]}};
+        du = {{c[0], -c[3], c[4], -c[1]}, Real{}};
         const Real half[4] = {Real{}, 0.5 * xi.at[0], 0.5 * xi.at[1], 0.5 * xi.at[2]};
         spin::multiply<W>(half, du.at);
     }
@@ -179,6 +186,7 @@ struct SoN {
         const Frame q = skew::exponential(matrix(w)), last = u;
         skew::multiply(q, last, u);
     }
+    static M4DL_INLINE void finish(Frame&) {}
     static M4DL_INLINE void along(const Algebra& w, const Algebra& dw, Algebra& xi) {
         const Frame m = matrix(w), q = skew::exponential(m);
         Frame half, turned, moved;

@@ -29,22 +29,24 @@ public:
 
         Transforms(Index c, Index m) : components(c), outputs(m) {}
         virtual ~Transforms() = default;
-        virtual void forward(const Paths& paths, const double* theta, double* y, Index begin,
+        virtual void forward(const Paths& paths, const double* field, double* y, Index begin,
                              Index end) = 0;
-        virtual void pull(const Paths& paths, const double* theta, const double* y,
-                          const double* dy, double* dtheta) = 0;
-        virtual void push(const Paths& paths, const double* theta, const double* y,
-                          const double* dtheta, double* dy, Index begin, Index end) = 0;
+        virtual void pull(const Paths& paths, const double* field, const double* y,
+                          const double* dy, double* dfield) = 0;
+        virtual void push(const Paths& paths, const double* field, const double* y,
+                          const double* dfield, double* dy, Index begin, Index end) = 0;
     };
 
-    // Frames are not stored: derivatives of a ray want its field and its end alone.
+    // Fields are interleaved. Frames are not stored: derivatives of a ray want its field and its end.
     struct Workspace {
-        Block theta, y;
+        Block field, tangent, y;
     };
 
     Index parameters() const { return transforms_->components * paths_.nodes(); }
     Index outputs() const { return transforms_->outputs * paths_.rays(); }
-    Workspace workspace(Chains) const { return {zeros(parameters()), zeros(outputs())}; }
+    Workspace workspace(Chains) const {
+        return {zeros(parameters()), zeros(parameters()), zeros(outputs())};
+    }
     void forward(const Block& theta, Block& y, Workspace& w) const;
     void pull(const Block& dy, Block& dtheta, Workspace& w) const;
     void push(const Block& dtheta, Block& dy, Workspace& w) const;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "m4dl/base/parallel.hpp"
 #include "m4dl/base/require.hpp"
 #include "m4dl/base/simd.hpp"
 #include "m4dl/linalg/sparse_rows.hpp"
@@ -59,29 +60,58 @@ public:
         return SparseRows(rays(), nodes_, std::move(entries));
     }
 
-    // C components of a field at a point, from lane `half` on. Component c is rows c * nodes onwards.
+    // A field of C components, each of them `nodes` rows, with the components of a node side by side:
+    // what a point wants of it then lies in few places.
+    void interleave(const Block& theta, Index components, Block& field) const {
+        for_ranges(nodes_, components, [&](Index begin, Index end) {
+            for (Index k = begin; k < end; ++k)
+                for (Index c = 0; c < components; ++c)
+                    field.row(k * components + c) = theta.row(c * nodes_ + k);
+        });
+    }
+    void separate(const Block& field, Index components, Block& theta) const {
+        for_ranges(nodes_, components, [&](Index begin, Index end) {
+            for (Index k = begin; k < end; ++k)
+                for (Index c = 0; c < components; ++c)
+                    theta.row(c * nodes_ + k) = field.row(k * components + c);
+        });
+    }
+
+    // C components of an interleaved field at a point, from lane `half` on.
     template <int W, int C>
-    M4DL_INLINE void sample(const double* theta, Index point, int half, simd::Real<W>* a) const {
-        for (int c = 0; c < C; ++c) a[c] = simd::Real<W>{};
-        for (Index e = point * per_point_; e < (point + 1) * per_point_; ++e) {
-            const double* at = theta + node_[e] * kLanes + half;
+    M4DL_INLINE void sample(const double* field, Index point, int half, simd::Real<W>* a) const {
+        const Index e = point * per_point_;
+        if (per_point_ == 3) {  // triangles
+            const double *at0 = row<C>(field, e) + half, *at1 = row<C>(field, e + 1) + half,
+                         *at2 = row<C>(field, e + 2) + half;
             for (int c = 0; c < C; ++c)
-                a[c] += weight_[e] * simd::load<W>(at + c * nodes_ * kLanes);
+                a[c] = weight_[e] * simd::load<W>(at0 + c * kLanes) +
+                       weight_[e + 1] * simd::load<W>(at1 + c * kLanes) +
+                       weight_[e + 2] * simd::load<W>(at2 + c * kLanes);
+            return;
+        }
+        for (int c = 0; c < C; ++c) a[c] = simd::Real<W>{};
+        for (Index k = e; k < e + per_point_; ++k) {
+            const double* at = row<C>(field, k) + half;
+            for (int c = 0; c < C; ++c) a[c] += weight_[k] * simd::load<W>(at + c * kLanes);
         }
     }
-    // Its adjoint: theta += P' a.
+    // Its adjoint: field += P' a.
     template <int W, int C>
-    M4DL_INLINE void spread(const simd::Real<W>* a, Index point, int half, double* theta) const {
+    M4DL_INLINE void spread(const simd::Real<W>* a, Index point, int half, double* field) const {
         for (Index e = point * per_point_; e < (point + 1) * per_point_; ++e) {
-            double* at = theta + node_[e] * kLanes + half;
-            for (int c = 0; c < C; ++c) {
-                double* row = at + c * nodes_ * kLanes;
-                simd::store<W>(row, simd::load<W>(row) + weight_[e] * a[c]);
-            }
+            double* at = field + node_[e] * C * kLanes + half;
+            for (int c = 0; c < C; ++c, at += kLanes)
+                simd::store<W>(at, simd::load<W>(at) + weight_[e] * a[c]);
         }
     }
 
 private:
+    template <int C>
+    M4DL_INLINE const double* row(const double* field, Index entry) const {
+        return field + node_[entry] * C * kLanes;
+    }
+
     std::vector<Index> first_;
     std::vector<double> width_;
     Index nodes_, per_point_;
