@@ -1,7 +1,8 @@
-"""The competitor: pCN and MALA by hand in NumPy, as fast as an expert would write them.
+"""The competitor: pCN, MALA and HMC by hand in NumPy, as fast as an expert would write them.
 
-Posteriors in white space, exp(-phi(xi)) N(0, I): Schroedinger with five-point differences and a
-Matern prior, any grid; Darcy with such a prior; and the Darcy benchmark of Aristoff and Bangerth.
+Posteriors in white space, exp(-phi(xi)) N(0, I): Schroedinger and Darcy with five-point differences
+and a Matern prior, any grid; Darcy with Q1 elements and such a prior; and the Darcy benchmark of
+Aristoff and Bangerth.
 Symbolic work is done once, buffers are kept, one factorisation serves the forward and the adjoint
 solve; iterations start from the state before. Nothing here uses m4dl.
 
@@ -12,8 +13,10 @@ libsuitesparse-dev).
 from .chains import Chain, Target, mala, pcn
 from .darcy import Z_HAT, Darcy
 from .darcy_field import DarcyField, darcy_problem
+from .five_point import FivePointDarcy
+from .hmc import Trajectories, hmc
 from .iterative import Multigrid, SineTransform
-from .schrodinger import Schrodinger, problem, schrodinger_cholmod, schrodinger_splu
+from .schrodinger import CosinePrior, Schrodinger, problem, schrodinger_cholmod, schrodinger_splu
 from .solvers import Banded, Cholmod, Solver, SuperLU, analyze
 
 __all__ = [
@@ -21,16 +24,20 @@ __all__ = [
     "Banded",
     "Chain",
     "Cholmod",
+    "CosinePrior",
     "Darcy",
     "DarcyField",
+    "FivePointDarcy",
     "Multigrid",
     "Schrodinger",
     "SineTransform",
     "Solver",
     "SuperLU",
     "Target",
+    "Trajectories",
     "analyze",
     "darcy_problem",
+    "hmc",
     "mala",
     "pcn",
     "problem",
