@@ -104,8 +104,8 @@ def tune(posterior: m4dl.Posterior, seed: int) -> tuple[m4dl.HMC, Array]:
             flush=True,
         )
     assert start is not None
-    # Adapted, the trajectory ends anywhere between 2 and 7, with 50 gradients or so for an effective
-    # draw all along; a fixed one makes the time known beforehand.
+    # Adapted, the trajectory ends anywhere between 2 and 7, with 50 gradients or so for an
+    # effective draw all along; a fixed one makes the time known beforehand.
     return m4dl.HMC(step_size, TRAJECTORY, metric=metric, adapt=False), start
 
 
@@ -160,6 +160,10 @@ def run(draws: int, error: float, most: int, seed: int) -> tuple[list[Estimate],
     print(f"chains: {trajectory(sampled):.1f} gradients a step", flush=True)
     chain = time.perf_counter() - begin - pilot
     theta, lines = sampled.theta, LineMeans(posterior, MEAN, STD, nodes=10)
+    lines_agree = lines.check(theta[:, draws // 2], [0, 7, 13, 18, 36])
+    # The errors have either sign, and their average over many draws is a tenth of the largest.
+    if lines_agree > 0.03:
+        raise AssertionError(f"line integrals are off by {lines_agree:.2g}")
     found, used = [], 0
     for i in range(SIDE):
         for j in range(i, SIDE):
@@ -182,7 +186,7 @@ def run(draws: int, error: float, most: int, seed: int) -> tuple[list[Estimate],
         "gradients for an effective draw of log a, worst block": (
             f"{length * theta[:, :, 0].size / bulk.min():.0f}"
         ),
-        "lines": f"{used:,} of {lines.nodes} solves",
+        "lines": f"{used:,} of {lines.nodes} solves; one in 80 off by {lines_agree:.1g} at most",
         "seconds: pilot, chains, lines": f"{pilot:.0f}, {chain:.0f}, "
         f"{time.perf_counter() - begin - pilot - chain:.0f}",
         "seconds in all": f"{time.perf_counter() - begin:.0f}",

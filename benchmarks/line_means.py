@@ -79,3 +79,16 @@ class LineMeans:
             density = np.exp(density - density.max(axis=1, keepdims=True))
             out.append(density @ np.exp(self.fine) / density.sum(axis=1))
         return np.concatenate(out)
+
+    def check(self, theta: Array, ks: list[int]) -> float:
+        """Largest relative error for rows theta (n, D), against sums of solves at every point."""
+        worst = 0.0
+        log_prior = -0.5 * ((self.fine - self.mean) / self.std) ** 2
+        for k in ks:
+            lines = np.repeat(theta, len(self.fine), axis=0)
+            lines[:, k] = np.tile(self.fine, len(theta))
+            density = self.posterior.log_likelihood(lines).reshape(len(theta), -1) + log_prior
+            density = np.exp(density - density.max(axis=1, keepdims=True))
+            exact = density @ np.exp(self.fine) / density.sum(axis=1)
+            worst = max(worst, float(np.abs(self(theta, k) / exact - 1.0).max()))
+        return worst
