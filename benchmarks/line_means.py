@@ -72,12 +72,17 @@ class LineMeans:
 
     def __call__(self, theta: Array, k: int) -> Array:
         """E[exp(theta_k) | the others], (n,), for rows theta (n, D)."""
+        return self.above(theta, k, -np.inf)
+
+    def above(self, theta: Array, k: int, x: float) -> Array:
+        """The part of it that comes from theta_k > x."""
         out = []
         count = max(1, BATCH // self.nodes)
+        value = np.where(self.fine > x, np.exp(self.fine), 0.0)
         for part in np.split(theta, range(count, len(theta), count)):
             density = self.log_density(part, k)
             density = np.exp(density - density.max(axis=1, keepdims=True))
-            out.append(density @ np.exp(self.fine) / density.sum(axis=1))
+            out.append(density @ value / density.sum(axis=1))
         return np.concatenate(out)
 
     def check(self, theta: Array, ks: list[int]) -> float:
