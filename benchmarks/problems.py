@@ -10,6 +10,7 @@ from typing import Any
 import by_hand as reference
 import m4dl
 import numpy as np
+import scipy.sparse as sp
 from harness import Array
 
 
@@ -53,6 +54,42 @@ def _schrodinger_by_hand(data: dict[str, Any], solver: Any) -> reference.Schrodi
 
 SCHRODINGER = Family("Schroedinger", 1e-3, reference.problem, _schrodinger, _schrodinger_by_hand)
 DARCY = Family("Darcy", 3e-4, reference.darcy_problem, _darcy, reference.DarcyField)
+
+
+def five_point_darcy(n: int, observe: Array, solver: str = "auto") -> m4dl.AffineElliptic:
+    """-div(exp(theta) grad u) = 1 on n x n interior nodes, a face's coefficient its nodes' mean.
+
+    A boundary face takes its interior node's value. All A_k in one sparse matrix (n^4, n^2).
+    """
+    node = np.arange(n * n).reshape(n, n)
+    # faces between two nodes, each of which is worth a half
+    a = np.concatenate([node[:, :-1].ravel(), node[:-1].ravel()])
+    b = np.concatenate([node[:, 1:].ravel(), node[1:].ravel()])
+    rows, columns, values, terms = [], [], [], []
+    for k in (a, b):
+        for i, j, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -1.0), (b, a, -1.0)):
+            rows.append(i)
+            columns.append(j)
+            terms.append(k)
+            values.append(np.full(len(k), 0.5 * sign))
+    for edge in (node[0], node[-1], node[:, 0], node[:, -1]):
+        for part in (rows, columns, terms):
+            part.append(edge)
+        values.append(np.ones(n))
+    i, j, k, v = map(np.concatenate, (rows, columns, terms, values))
+    flat = i.astype(np.int64) * n * n + j
+    stacked = sp.coo_array((v * (n + 1.0) ** 2, (flat, k)), shape=(n**4, n * n))
+    grid = m4dl.Grid((n + 1, n + 1))
+    return m4dl.AffineElliptic(
+        None,
+        stacked,
+        np.ones(n * n),
+        sp.eye_array(n * n, format="csr")[observe],
+        coordinates=grid.coordinates("interior"),
+        solver=solver,
+        domain=grid,
+        at="interior",
+    )
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def interrupt() -> Any:
         (
             {"start": "zero"},
             ValueError,
-            "start must be one of 'laplace', 'prior', 'mean', got 'zero'",
+            "start must be one of 'laplace', 'learn', 'prior', 'mean', got 'zero'",
         ),
         (
             {"start": np.zeros(4)},

@@ -39,13 +39,41 @@ def problem(n: int, seed: int = 0) -> dict[str, Any]:
     return out
 
 
-class Schrodinger:
-    """(1/2) Lap u = exp(theta) u, u = g on the boundary.
+class CosinePrior:
+    """theta = s sqrt(4 pi) (kappa/h) (kappa^2 - Lap)^{-1} white noise, at n x n interior nodes.
 
-    theta = s sqrt(4 pi) (kappa/h) (kappa^2 - Lap)^{-1} white noise. Lap in the prior is Neumann
-    with half-sample reflection; xi are the coefficients in its eigenvectors, the orthonormal
-    DCT-II.
+    Lap is Neumann with half-sample reflection; xi are the coefficients in its eigenvectors, the
+    orthonormal DCT-II.
     """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.n = n = int(data["n"])
+        h = 1.0 / (n + 1)
+        kappa, s = float(data["kappa"]), float(data["s"])
+        neumann = (2.0 - 2.0 * np.cos(np.pi * np.arange(n) / n)) / h**2
+        scale = s * np.sqrt(4.0 * np.pi) * kappa / h
+        self.spectrum = scale / (kappa**2 + np.add.outer(neumann, neumann))
+        # Below 64 a product with the cosine matrix beats the fast transform.
+        self._cosines = dct(np.eye(n), axis=0, norm="ortho") if n <= 64 else None
+
+    def push(self, xi: Array) -> Array:
+        """theta (n^2,) of white noise xi (n^2,)."""
+        x, c = self.spectrum * xi.reshape(self.n, self.n), self._cosines
+        return (idctn(x, norm="ortho") if c is None else c.T @ x @ c).ravel()
+
+    def pull(self, gradient: Array) -> Array:
+        """The transpose of ``push``."""
+        x, c = gradient.reshape(self.n, self.n), self._cosines
+        return (self.spectrum * (dctn(x, norm="ortho") if c is None else c @ x @ c.T)).ravel()
+
+    def white(self, theta: Array) -> Array:
+        """The inverse of ``push``."""
+        x = theta.reshape(self.n, self.n)
+        return np.asarray(dctn(x, norm="ortho") / self.spectrum).ravel()
+
+
+class Schrodinger:
+    """(1/2) Lap u = exp(theta) u, u = g on the boundary, with the ``CosinePrior`` of theta."""
 
     def __init__(self, data: Mapping[str, Any], solver: Any) -> None:
         self.n = n = int(data["n"])
@@ -64,22 +92,15 @@ class Schrodinger:
         self._load = np.add.outer(ends, ends).ravel()
         self._idx, self._y = np.asarray(data["idx"]), np.asarray(data["y"])
         self._sigma = float(data["sigma"])
-        kappa, s = float(data["kappa"]), float(data["s"])
-        neumann = (2.0 - 2.0 * np.cos(np.pi * np.arange(n) / n)) / h**2
-        scale = s * np.sqrt(4.0 * np.pi) * kappa / h
-        self._spectrum = scale / (kappa**2 + np.add.outer(neumann, neumann))
-        # Below 64 a product with the cosine matrix beats the fast transform.
-        self._cosines = dct(np.eye(n), axis=0, norm="ortho") if n <= 64 else None
+        self._prior = CosinePrior(data)
 
     def push(self, xi: Array) -> Array:
         """theta (n^2,) of white noise xi (n^2,)."""
-        x, c = self._spectrum * xi.reshape(self.n, self.n), self._cosines
-        return (idctn(x, norm="ortho") if c is None else c.T @ x @ c).ravel()
+        return self._prior.push(xi)
 
     def pull(self, gradient: Array) -> Array:
         """The transpose of ``push``."""
-        x, c = gradient.reshape(self.n, self.n), self._cosines
-        return (self._spectrum * (dctn(x, norm="ortho") if c is None else c @ x @ c.T)).ravel()
+        return self._prior.pull(gradient)
 
     def _solve(self, f: Array) -> Array:
         self._values[self._diagonal] = self._base + f

@@ -119,8 +119,9 @@ def _stack_terms(terms: Any, n: int) -> tuple[Triplets, Any, int]:
 
 def _require_symmetric(flat: Triplets, n: int) -> None:
     row, column = np.divmod(flat.row, n)
-    m = sparse.csr_array((flat.value, (flat.row, flat.column)), shape=flat.shape)
-    t = sparse.csr_array((flat.value, (column * n + row, flat.column)), shape=flat.shape)
+    # by columns: there are n^2 rows, most of them empty
+    m = sparse.csc_array((flat.value, (flat.row, flat.column)), shape=flat.shape)
+    t = sparse.csc_array((flat.value, (column * n + row, flat.column)), shape=flat.shape)
     gap = abs(m - t).max() if flat.value.size else 0.0
     if gap > 1e-12 * abs(m).max():
         raise ValueError(f"terms must be symmetric matrices, got an asymmetry of {gap:g}")
