@@ -13,7 +13,7 @@ import m4dl
 import numpy as np
 import oracles as o
 import scipy.sparse as sp
-from prior_rows import interpolated, matern, matern_simplices, series, series_simplices
+from prior_rows import interpolated, matern, matern_simplices, series, series_simplices, vector
 from problems import Bent, DenseAffine, Linear
 from ray_rows import attenuated, non_abelian, xray
 from rows import (
@@ -139,6 +139,8 @@ PRIORS = [
         lambda: np.arange(1.0, 5.0),
     ),
     PriorRow("sparse plain", lambda: m4dl.SparsePrior(PRECISION), lambda: INVERSE @ INVERSE),
+    vector(BOX2, None, 3),
+    vector(o.Box((9,)), np.array([[1.0, 0.0, 0.0], [0.5, -1.0, 0.25]]), 3),
     interpolated(o.Box((9, 8), ((-1.5, 1.3), (-1.2, 1.4))), DISK),
     PriorRow(
         "sparse on a mesh",

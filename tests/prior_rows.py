@@ -139,3 +139,26 @@ def series_simplices(mesh: o.Triangulation, modes: int) -> PriorRow:
         lambda: m4dl.SeriesPrior(simplices(mesh), modes=modes, alpha=2.0, std=1.5),
         covariance,
     )
+
+
+def vector(box: o.Box, mixing: Array | None, count: int) -> PriorRow:
+    """(A A') kron C for K copies of one Gaussian field of covariance C."""
+    std, length, smoothness = 1.3, 0.4, 1.5
+    factor = np.eye(count) if mixing is None else mixing
+
+    def covariance() -> Array:
+        inner = o.matern_covariance(box, "nodes", std, length, smoothness, True)
+        return np.asarray(np.kron(factor @ factor.T, inner))
+
+    def build() -> m4dl.Prior:
+        one = m4dl.MaternPrior(
+            grid(box), std=std, length=length, smoothness=smoothness, mean=lambda x: 1 + x[:, 0]
+        )
+        return m4dl.VectorPrior(one, mixing, components=count)
+
+    return PriorRow(
+        f"vector {len(factor)}{' mixed' if mixing is not None else ''} of {count} in {box.dim}d",
+        build,
+        covariance,
+        lambda: np.outer(factor.sum(axis=1), 1 + box.coordinates("nodes")[:, 0]).ravel(),
+    )

@@ -7,6 +7,7 @@
 #include "m4dl/prior/series.hpp"
 #include "m4dl/prior/sparse.hpp"
 #include "m4dl/prior/spectral.hpp"
+#include "m4dl/prior/vector.hpp"
 
 namespace m4dl::bind {
 namespace {
@@ -136,6 +137,12 @@ void bind_priors(py::module_& m) {
                                        to_vector(spectrum), to_vector(scale), to_vector(mean));
         },
         "shape"_a, "basis"_a, "spectrum"_a, "scale"_a, "mean"_a);
+    m.def(
+        "vector_prior",
+        [](std::vector<AnyPrior> priors, const Array& mixing) {
+            return make<VectorPrior>(std::move(priors), to_matrix(mixing));
+        },
+        "priors"_a, "mixing"_a, "mixing: (components, priors).");
 }
 
 }  // namespace m4dl::bind

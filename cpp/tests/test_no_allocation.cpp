@@ -16,6 +16,7 @@
 #include "m4dl/prior/series.hpp"
 #include "m4dl/prior/sparse.hpp"
 #include "m4dl/prior/spectral.hpp"
+#include "m4dl/prior/vector.hpp"
 
 namespace {
 std::atomic<long> allocations{0};
@@ -98,7 +99,7 @@ void check_all(const K& kernel) {
         std::make_shared<const Schrodinger>(kGrid, some_points(), ones, true, Link{}));
     const AnyModel darcy(std::make_shared<const Darcy>(
         kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), Link{}));
-    const Matrix basis = Matrix::Random(7, 4);
+    const Matrix basis = Matrix::Random(7, 4), mixing = Matrix::Constant(1, 2, 0.5);
     const AnyPrior priors[] = {
         sparse_prior(true),
         sparse_prior(false),
@@ -107,9 +108,10 @@ void check_all(const K& kernel) {
             ones)),
         AnyPrior(std::make_shared<const DiagonalPrior>(ones, ones)),
         AnyPrior(std::make_shared<const DensePrior>(ones, Matrix(0.1 * Matrix::Random(kNodes, 9)))),
-        AnyPrior(std::make_shared<const SeriesPrior>(std::vector<Matrix>{basis, basis},
-                                                     std::vector<Index>{0, 3, 5}, Vector::Ones(3),
-                                                     ones))};
+        AnyPrior(std::make_shared<const SeriesPrior>(
+            std::vector<Matrix>{basis, basis}, std::vector<Index>{0, 3, 5}, Vector::Ones(3), ones)),
+        AnyPrior(std::make_shared<const VectorPrior>(
+            std::vector<AnyPrior>{sparse_prior(true), sparse_prior(false)}, mixing))};
     for (const AnyPrior& prior : priors) {
         const Index white = prior.white();
         const std::shared_ptr<const Reference> references[] = {

@@ -34,6 +34,7 @@ from .priors import (
     MaternPrior,
     SeriesPrior,
     SparsePrior,
+    VectorPrior,
     contraction_rate,
     rescale_for,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "SparsePrior",
     "TetrahedronMesh",
     "TriangleMesh",
+    "VectorPrior",
     "XRay",
     "ZernikeBasis",
     "build_info",

@@ -43,7 +43,9 @@ def on_domain(name: str, theta: ArrayLike, domain: Any, at: str | None) -> Array
         _validate.choice("at", at, ("nodes", "interior", "cells"))
         size = int(np.prod(domain.shape_of(at)))
     if values.shape != (size,):
-        raise ValueError(f"{name} must have shape ({size},) at {at!r}, got {values.shape}")
+        several = values.ndim == 1 and values.size and values.size % size == 0
+        pick = f": {values.size // size} components, draw draws.component(c)" if several else ""
+        raise ValueError(f"{name} must have shape ({size},) at {at!r}, got {values.shape}{pick}")
     return values
 
 

@@ -50,6 +50,7 @@ __all__: list[str] = [
     "sparse_prior",
     "spectral_prior",
     "unknown_attenuation_xray",
+    "vector_prior",
     "xray",
 ]
 
@@ -541,4 +542,11 @@ def spectral_prior(
 def unknown_attenuation_xray(
     paths: Paths, link: str, floor: typing.SupportsFloat | typing.SupportsIndex
 ) -> Model: ...
+def vector_prior(
+    priors: collections.abc.Sequence[Prior],
+    mixing: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> Prior:
+    """
+    mixing: (components, priors).
+    """
 def xray(paths: Paths) -> Model: ...

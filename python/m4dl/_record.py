@@ -74,6 +74,21 @@ class Record:
         """What went wrong before the first step, such as a search for the MAP that gave up."""
         return tuple(self.provenance.get("notes", ()))
 
+    @property
+    def components(self) -> int:
+        """Fields that theta holds one after the other; 1 without a domain."""
+        if self.domain is None or self.at is None:
+            return 1
+        return max(1, self.parameters // int(self.domain.size_of(self.at)))
+
+    def _values_of(self, component: Any) -> slice:
+        """Which parameters are those of one component."""
+        number = _validate.integer("component", component, 0)
+        if number >= self.components:
+            raise ValueError(f"component must be below {self.components}, got {number}")
+        size = self.parameters // self.components
+        return slice(number * size, (number + 1) * size)
+
     def __repr__(self) -> str:
         state = "" if self.complete else ", INCOMPLETE"
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -99,6 +99,16 @@ class Draws(Record):
     def mcse(self) -> Array:
         """Return the Monte Carlo standard error (D,) of the posterior mean."""
         return self._diagnostics["mcse_mean"].copy()
+
+    def component(self, number: int) -> Draws:
+        """Return the draws of one component of a vector field, to be drawn or measured by itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such component: they are counted from 0.
+        """
+        return replace(self, theta=np.asarray(self.theta[:, :, self._values_of(number)]))
 
     def functional(self, of: ArrayLike | Functional) -> Array:
         """Return a real functional of every draw, (chain, draw).
@@ -274,6 +284,23 @@ class Moments(Record):
     def rhat(self) -> Array:
         """Return the convergence diagnostic R-hat (D,)."""
         return self._rhat.copy()
+
+    def component(self, number: int) -> Moments:
+        """Return the moments of one component of a vector field, counted from 0.
+
+        Functionals are those of the whole field, and stay with it.
+        """
+        part = self._values_of(number)
+        about = {f.name: getattr(self, f.name) for f in fields(Record) if f.init}
+        return Moments(
+            mean=self.chain_mean[:, part],
+            variance=self.chain_variance[:, part],
+            mcse=self._mcse[part],
+            rhat=self._rhat[part],
+            functionals={},
+            draws=self.draws,
+            **about,
+        )
 
     def summary(self, max_rows: int = 8) -> Summary:
         """Return a table of the functionals and up to ``max_rows`` parameters, the worst first.

@@ -218,15 +218,18 @@ def check_mesh(name: str, value: Any) -> Mesh:
     return value
 
 
-def check_domain(domain: Any, at: Any, size: int) -> None:
+def check_domain(domain: Any, at: Any, size: int, components: int = 1) -> None:
     """Check that a field of ``size`` values can live on ``domain``; no domain, no check."""
     if domain is None and at is None:
         return
     if domain is None or at is None:
         raise ValueError(f"domain and at belong together, got domain={domain!r} and at={at!r}")
     count = check_mesh("domain", domain).size_of(at)
-    if count != size:
-        raise ValueError(f"domain must have {size} values at {at!r}, as theta has, got {count}")
+    if components * count != size:
+        times = f"{components} x " if components > 1 else ""
+        raise ValueError(
+            f"domain must have {size} values at {at!r}, as theta has, got {times}{count}"
+        )
 
 
 def check_points(mesh: Mesh, points: ArrayLike) -> Array:

@@ -76,6 +76,12 @@ def norm_of(order: float, domain: Any, at: Any, size: int, what: str) -> Sobolev
             f"{what} needs a mesh to integrate over, and theta has no domain: give the prior or "
             "the model one, or pass domain= and at="
         )
+    places = 0 if at is None else check_mesh("domain", domain).size_of(at)
+    if places and size != places and size % places == 0:
+        raise ValueError(
+            f"{what} is that of a scalar field, and theta has {size // places} components: "
+            "take it of draws.component(c)"
+        )
     check_domain(domain, at, size)
     return SobolevNorm(domain, at, order)
 

@@ -52,14 +52,15 @@ class Posterior:
     model : Model
     prior : Prior
         With as many parameters as the model.
-    data : array_like, (m,)
+    data : array_like, (m,) or ``model.data_shape``
         Finite; one value per output of the model.
     noise : GaussianNoise
 
     Raises
     ------
     TypeError, ValueError
-        A wrong type, sizes that do not match, NaN or infinite data.
+        A wrong type, sizes or numbers of components that do not match, NaN or infinite data, data
+        that the model cannot have made (its ``check_data(data, noise)``, where it has one).
     """
 
     def __init__(self, model: Model, prior: Prior, *, data: ArrayLike, noise: GaussianNoise):
@@ -83,13 +84,21 @@ class Posterior:
                 f"prior must live where the model's theta does, on {where} at {at}, "
                 f"got {other} at {other_at}"
             )
+        if len(places) == 2 and model.components != prior.components:
+            raise ValueError(
+                f"prior must have as many components as the model, {model.components}, got "
+                f"{prior.components} ({prior!r} for {model!r})"
+            )
         self.domain: Mesh | None
         self.at: str | None
         self.domain, self.at = places[-1] if places else (None, None)
         self.model = model
         self.prior = prior
         self.noise = noise
-        self.data = array("data", data, (model.outputs,)).copy()
+        self.data = flat_data(model, data)
+        check = getattr(model, "check_data", None)
+        if check is not None:
+            check(self.data, noise)
         self.core = _core.Potential(
             model.core, prior.core, self.data[None], noise.expand(model.outputs)
         )
@@ -128,6 +137,15 @@ class Posterior:
 
     def __repr__(self) -> str:
         return f"Posterior({self.model!r}, {self.prior!r}, {self.data.size} data, {self.noise!r})"
+
+
+def flat_data(model: Model, data: ArrayLike) -> Array:
+    """Return data of shape (m,) or ``model.data_shape`` as a new array (m,), in row-major order."""
+    values, shape = array("data", data), model.data_shape
+    if values.shape not in ((model.outputs,), shape):
+        also = "" if len(shape) == 1 else f" or {shape}"
+        raise ValueError(f"data must have shape ({model.outputs},){also}, got {values.shape}")
+    return values.flatten()
 
 
 def check_posterior(value: Any) -> Posterior:

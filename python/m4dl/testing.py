@@ -18,6 +18,8 @@ from scipy.special import ive
 from ._validate import Array, array, integer, number, positive
 from .meshes import TriangleMesh
 from .models.base import Model
+from .zernike import XRaySingularFunction as XRaySingularFunction
+from .zernike import xray_singular_system as xray_singular_system
 
 _EPS = float(np.finfo(np.float64).eps)
 _HALVINGS = 12

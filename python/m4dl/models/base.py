@@ -24,16 +24,26 @@ class Model:
         Whether the model has an adjoint derivative (a gradient) and a tangent.
     domain, at
         Where theta lives: a mesh and a location on it, or None.
+    components : int
+        C: theta holds C fields one after the other, D / C values each.
+    data_shape : tuple of int
+        Shape in which data may be given, in row-major order: (m,), or e.g. (N, 3, 3).
     solver : str
         How an elliptic model solves its linear systems: "direct", "frozen", "aggregation" or
         "multigrid"; empty for other models.
     """
 
     def __init__(
-        self, core: Any, domain: Mesh | None = None, at: str | None = None, components: int = 1
+        self,
+        core: Any,
+        domain: Mesh | None = None,
+        at: str | None = None,
+        components: int = 1,
+        data_shape: tuple[int, ...] | None = None,
     ):
+        check_domain(domain, at, core.parameters, components)
         self.components = components
-        check_domain(domain, at, core.parameters // components)
+        self.data_shape: tuple[int, ...] = (core.outputs,) if data_shape is None else data_shape
         self.core = core
         self.domain = domain
         self.at = at

@@ -7,6 +7,7 @@ from .matern import MaternPrior
 from .rescaling import contraction_rate, rescale_for
 from .series import SeriesPrior
 from .sparse import SparsePrior
+from .vector import VectorPrior
 
 __all__ = [
     "GaussianPrior",
@@ -15,6 +16,7 @@ __all__ = [
     "Prior",
     "SeriesPrior",
     "SparsePrior",
+    "VectorPrior",
     "contraction_rate",
     "rescale_for",
 ]

@@ -27,10 +27,20 @@ class Prior:
     mean : ndarray, (D,)
     domain, at
         Where theta lives: a mesh and a location on it, or None.
+    components : int
+        C: theta holds C fields one after the other, D / C values each.
     """
 
-    def __init__(self, core: Any, mean: Array, domain: Mesh | None = None, at: str | None = None):
-        check_domain(domain, at, core.parameters)
+    def __init__(
+        self,
+        core: Any,
+        mean: Array,
+        domain: Mesh | None = None,
+        at: str | None = None,
+        components: int = 1,
+    ):
+        check_domain(domain, at, core.parameters, components)
+        self.components = components
         self.core = core
         self.mean = mean
         self.domain = domain
