@@ -41,7 +41,7 @@ def xray(field: str) -> ModelRow:
 def smooth(components: int) -> Array:
     """Coefficients of polynomials of degree 5."""
     size = m4dl.ZernikeBasis(5).size
-    return np.asarray(np.random.default_rng(4).standard_normal(components * size))
+    return np.asarray(0.4 * np.random.default_rng(4).standard_normal(components * size))
 
 
 def error_with(n: int, build: Any, oracle: Any, components: int) -> float:

@@ -53,7 +53,9 @@ def test_pixels_weigh_as_long_as_the_ray_is_in_them() -> None:
     """Against the slab method, pixel by pixel."""
     matrix = m4dl.XRay(RAYS, SQUARE, at="cells")(np.eye(120)).T
     low = np.array([e[0] for e in SQUARE.extent])
-    for k, corner in enumerate(np.stack(np.meshgrid(range(12), range(10), indexing="ij"), -1).reshape(-1, 2)):
+    for k, corner in enumerate(
+        np.stack(np.meshgrid(range(12), range(10), indexing="ij"), -1).reshape(-1, 2)
+    ):
         box = low + (corner[None] + [[0, 0], [1, 1]]) * np.asarray(SQUARE.spacing)
         ends = (box[:, None] - RAYS.start) / RAYS.direction
         enter = np.maximum(ends.min(axis=0).max(axis=1), 0.0)
@@ -69,7 +71,7 @@ def bumps(x: Array) -> Array:
 
 
 def test_tomography_of_gaussian_bumps() -> None:
-    """The Radon transform of a bump is a bump: height sqrt(2 pi) width exp(-(s - n . c)^2/2 w^2)."""
+    """The Radon transform of a bump is a bump: height sqrt(2 pi) w exp(-(s - n . c)^2/2 w^2)."""
     angles, offsets = np.pi * np.arange(24) / 24, np.linspace(-0.9, 0.9, 31)
     rays = m4dl.Rays.parallel(UNIT, angles, offsets)
     grid = m4dl.Grid((96, 96), ((-1, 1), (-1, 1)))
@@ -186,7 +188,9 @@ def test_attenuation_known_is_attenuation_unknown() -> None:
     uniform = m4dl.AttenuatedXRay(RAYS, DISK, attenuation=0.8)(np.ones(len(f)))
     step = default_step(DISK)
     exact = (1 - np.exp(-0.8 * RAYS.length)) / 0.8
-    assert np.abs(uniform - exact).max() < 2 * (0.8 * step) ** 4 / 4320  # of the quadrature: tau h^4 f^(4)/4320
+    assert (
+        np.abs(uniform - exact).max() < 2 * (0.8 * step) ** 4 / 4320
+    )  # of the quadrature: tau h^4 f^(4)/4320
     function = m4dl.AttenuatedXRay(RAYS, DISK, attenuation=lambda x: np.full(len(x), 0.8))
     np.testing.assert_array_equal(function(f), m4dl.AttenuatedXRay(RAYS, DISK, attenuation=0.8)(f))
     none = m4dl.AttenuatedXRay(RAYS, DISK, attenuation=0.0, step=0.1)
@@ -195,7 +199,9 @@ def test_attenuation_known_is_attenuation_unknown() -> None:
 
 def test_fields_end_where_a_non_convex_domain_does() -> None:
     """A ray over a notch: only what lies in the domain counts."""
-    notched = m4dl.Polygon([[0, 0], [1, 0], [1, 1], [0.7, 1], [0.7, 0.4], [0.4, 0.4], [0.4, 1], [0, 1]])
+    notched = m4dl.Polygon(
+        [[0, 0], [1, 0], [1, 1], [0.7, 1], [0.7, 0.4], [0.4, 0.4], [0.4, 1], [0, 1]]
+    )
     ray = m4dl.Rays(notched, [[0.0, 0.8]], [[1.0, 0.0]])
     grid = m4dl.Grid((7, 7))
     assert m4dl.XRay(ray, grid)(np.ones(64)) == pytest.approx(0.7, abs=1e-14)
@@ -206,7 +212,7 @@ def test_fields_end_where_a_non_convex_domain_does() -> None:
 
 
 def test_geodesics_against_the_coupled_equations() -> None:
-    """Hamilton's equations and the frame together: W' = -Phi(x) W from the entry, C = W(tau)^{-1}."""
+    """Hamilton's equations with W' = -Phi(x) W from the entry: C = W(tau)^{-1}."""
     angle, incidence = np.array([0.3, 2.0, 4.0]), np.array([0.0, -0.7, 1.2])
 
     def speed(r: Array) -> Array:

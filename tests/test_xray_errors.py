@@ -75,5 +75,5 @@ def test_data_outside_the_group_are_refused(group: str) -> None:
     mirrored = noisy.reshape(len(RAYS), -1).copy()
     if group == "so(3)":  # a reflection is orthogonal, but no rotation
         mirrored[3] *= -1.0
-        with pytest.raises(ValueError, match="data must lie in the group .* ray 3"):
+        with pytest.raises(ValueError, match=r"data must lie in the group .* ray 3"):
             posterior(group, mirrored.ravel())

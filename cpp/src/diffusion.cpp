@@ -19,15 +19,9 @@ struct Product {
     double *p, *w, *sums;
 };
 
-template <int D, class Body>
-M4DL_INLINE void for_lines(const GridLevel& g, Body&& body) {
-    for (Index l = D == 2 ? 0 : 1; l < (D == 2 ? 1 : g.lines - 1); ++l) body(l);
-}
-
 template <int W, int D>
 M4DL_INLINE void turn_direction(const Product& x, Index slab) {
-    for_lines<D>(x.g, [&](Index line) M4DL_INLINE_LAMBDA {
-        const Index at = x.g.line(slab, line);
+    for_lines<D>(x.g, slab, [&](Index, Index at) M4DL_INLINE_LAMBDA {
         for (int h = 0; h < L; h += W) {
             const bool turn = x.beta != nullptr;
             const Real<W> beta = turn ? load<W>(x.beta + h) : Real<W>{};
@@ -45,9 +39,8 @@ template <int W, int D>
 M4DL_INLINE void apply(const Product& x, Index slab) {
     for (int h = 0; h < L; h += W) {
         Real<W> sum{};
-        for_lines<D>(x.g, [&](Index line) M4DL_INLINE_LAMBDA {
+        for_lines<D>(x.g, slab, [&](Index line, Index at) M4DL_INLINE_LAMBDA {
             const Q1Line<D, double> nodes(x.g, x.elements, slab, line);
-            const Index at = x.g.line(slab, line);
             nodes.template for_nodes<W, 1>(
                 x.k + h, x.p + at * L + h, 1,
                 [&](Index k, const Row<W, double>& row) M4DL_INLINE_LAMBDA {

@@ -24,8 +24,6 @@ struct Pass {
     Fields* below;
 };
 
-constexpr Index first_of(Index parity) { return parity == 1 ? 1 : 2; }
-
 // What is done with the slabs of a level (lines in the plane, planes of lines in space).
 template <int W, int D>
 struct Slabs {

@@ -71,7 +71,7 @@ template <int W, int K>
 M4DL_INLINE void invert_diagonal(const Pass& pass, Index begin, Index end) {
     const PoissonLevel& g = pass.level;
     for (Index slab = begin; slab < end; ++slab)
-        for_lines<K>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
+        for_lines<K / 2 + 1>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
             const Stencil<K, float> s(g, slab, l);
             auto invert = [&](Index k, float along) M4DL_INLINE_LAMBDA {
                 for (int h = 0; h < L; h += kFloatWidth<W>) {

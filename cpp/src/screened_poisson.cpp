@@ -34,7 +34,7 @@ struct Refiner {
             Real<W> zz[2] = {}, uu[2] = {};
             const Real<W> active = load<W>(x.active + h);
             const bool fresh = x.fresh;
-            for_lines<K>(g, slab, [&](Index, Index at) M4DL_INLINE_LAMBDA {
+            for_lines<K / 2 + 1>(g, slab, [&](Index, Index at) M4DL_INLINE_LAMBDA {
                 auto one = [&](Index k, int which) M4DL_INLINE_LAMBDA {
                     Real<W> z;
                     simd::widen<W>(x.pass.fields.u.data() + k * L + h, z);
@@ -57,7 +57,7 @@ struct Refiner {
     }
 
     M4DL_INLINE void residual(Index slab) const {
-        for_lines<K>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
+        for_lines<K / 2 + 1>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
             const Stencil<K, double> s(g, slab, l);
             const Index line = K == 2 ? slab - 1 : (slab - 1) * (g.lines - 2) + l - 1;
             for (int h = 0; h < L; h += W) {

@@ -549,4 +549,5 @@ def vector_prior(
     """
     mixing: (components, priors).
     """
+
 def xray(paths: Paths) -> Model: ...

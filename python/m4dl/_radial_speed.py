@@ -34,6 +34,7 @@ class RadialSpeed:
             self._functions = (given, *_derivatives(given, radius))
         else:
             raise TypeError(f"sound_speed must be a function of r, got {given!r}")
+        self._centre = float(self._evaluate(2, np.zeros(1))[0])
         speed = self.value(r)
         if not (speed > 0).all():
             at = int(np.argmin(speed > 0))
@@ -53,6 +54,7 @@ class RadialSpeed:
                 "sound_speed must satisfy Herglotz' condition d/dr (r/c) > 0, "
                 f"got {rising[at] / speed[at]:g} at r = {r[at]:g}"
             )
+        self._table: tuple[Array, Array] = (r / speed, r)
 
     def value(self, r: Array) -> Array:
         """c(r)."""
@@ -66,17 +68,16 @@ class RadialSpeed:
         """(dc/dr) / r, which is d2c/dr2 at the centre."""
         small = r < 1e-8 * self.radius
         safe = np.where(small, self.radius, r)
-        return np.where(small, self._evaluate(2, np.zeros(1)), self.slope(safe) / safe)
+        return np.where(small, self._centre, self.slope(safe) / safe)
 
     def curvature(self, r: Array) -> Array:
         """Gauss curvature of c^-2 |dx|^2, K = c^2 Lap log c."""
-        c, second = self.value(r), self._evaluate(2, r)
-        return np.asarray(c * second + c * self.slope_by_radius(r) - self.slope(r) ** 2)
+        c, ratio = self.value(r), self.slope_by_radius(r)
+        return np.asarray(c * (self._evaluate(2, r) + ratio) - (r * ratio) ** 2)
 
     def radius_of(self, ratio: Array) -> Array:
         """The r in [0, R] with r / c(r) = ratio: Newton's method from a table."""
-        table = np.linspace(0.0, self.radius, _GRID)
-        r = np.interp(ratio, table / self.value(table), table)
+        r = np.interp(ratio, *self._table)
         for _ in range(6):
             c = self.value(r)
             step = (r / c - ratio) * c / (1.0 - r * self.slope(r) / c)

@@ -74,7 +74,7 @@ def sampling(field: Any, at: str, points: Array) -> tuple[Indices, Array]:
             return np.ravel_multi_index(tuple(cell.T), field.cells)[:, None], np.ones(
                 (len(points), 1)
             )
-        return tuple(field.core.interpolate(points))  # type: ignore[return-value]
+        return tuple(field.core.interpolate(points))
     node, weight = field.core.interpolate(points)
     missing = np.flatnonzero(weight.sum(axis=1) == 0.0)
     if missing.size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,9 @@ from .._validate import Array, array
 from ..rays import RayFamily
 from ._paths import check_field, make_paths, step_or_default
 from .base import Model
+
+if TYPE_CHECKING:
+    from ..posterior import GaussianNoise
 
 LARGEST = 5
 """n of so(n): matrices are unrolled by the compiler."""
@@ -36,7 +39,8 @@ class NonAbelianXRay(Model):
         - su(2), C = 3: Phi = -i/2 (a_1 sigma_1 + a_2 sigma_2 + a_3 sigma_3) with Pauli's matrices,
           so that both have the same structure constants. Data: the 4 complex entries, by rows,
           real and imaginary part each.
-        - so(n), C = n (n - 1)/2: Phi_ji = -Phi_ij = theta_c for the pairs i < j, by rows. Data: n^2.
+        - so(n), C = n (n - 1)/2: Phi_ji = -Phi_ij = theta_c for the pairs i < j, by rows. Data:
+          the n^2 entries.
     step : float, optional
         Largest length of a step along a ray; by default about the size of a cell. The method is of
         order 4 for smooth fields, and its data are in the group to rounding. A step may turn by at
@@ -78,11 +82,11 @@ class NonAbelianXRay(Model):
         paths, _ = make_paths(rays, field, at, step_or_default(step, field))
         components = 3 if kind == "su2" else self.n * (self.n - 1) // 2
         core = _core.non_abelian_xray(paths, kind, self.n)
-        super().__init__(core, domain, where, components=components)
+        entries = (len(rays), self.n, self.n)
+        shape = (*entries, 2) if kind == "su2" else entries
+        super().__init__(core, domain, where, components=components, data_shape=shape)
         self.group = group
         self.rays = rays
-        entries = (len(rays), self.n, self.n)
-        self.data_shape: tuple[int, ...] = (*entries, 2) if kind == "su2" else entries
 
     def matrices(self, y: ArrayLike) -> Array:
         """Return data (..., m) as matrices (..., N, n, n), complex for su(2)."""
@@ -135,13 +139,13 @@ class NonAbelianXRay(Model):
             )
         return array("field", a.reshape(*a.shape[:-2], self.parameters))
 
-    def check_data(self, data: Array, std: Array) -> None:
-        """Refuse data (m,) that are farther from the group than noise of that ``std`` can explain.
+    def check_data(self, data: Array, noise: GaussianNoise) -> None:
+        """Refuse data (m,) that are farther from the group than the noise can explain.
 
         A datum is no farther from the group than from the noiseless one, |E|^2 <= sigma^2 times a
         chi-squared number with as many degrees of freedom as it has entries.
         """
-        squares = _squared_distance(self.matrices(data), self.group) / std.max() ** 2
+        squares = _squared_distance(self.matrices(data), self.group) / np.max(noise.std) ** 2
         entries = self.outputs // len(self.rays)
         worst = int(squares.argmax())
         one = chi2.isf(FALSE_ALARM / len(squares), entries)

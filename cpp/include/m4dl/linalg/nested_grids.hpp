@@ -3,6 +3,7 @@
 
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/base/require.hpp"
+#include "m4dl/base/simd.hpp"
 #include "m4dl/linalg/coarsening.hpp"
 
 namespace m4dl {
@@ -18,6 +19,18 @@ struct GridLevel {
     Index size() const { return slabs * lines * nodes; }
     Index line(Index slab, Index line) const { return (slab * lines + line) * nodes; }
 };
+
+// First node inside a line whose index has this parity.
+M4DL_INLINE Index first_of(Index parity) { return (parity & 1) ? 1 : 2; }
+
+// body(line, its first node in the field) for the lines inside a slab, in D dimensions.
+template <int D, class Body>
+M4DL_INLINE void for_lines(const GridLevel& g, Index slab, Body&& body) {
+    if constexpr (D == 2)
+        body(Index{0}, g.line(slab, 0));
+    else
+        for (Index l = 1; l + 1 < g.lines; ++l) body(l, g.line(slab, l));
+}
 
 // From the given axes down to at most three cells along each.
 inline std::vector<GridLevel> nested_grids(std::vector<Axis> axes) {

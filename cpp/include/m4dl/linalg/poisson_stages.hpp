@@ -27,7 +27,7 @@ struct Smoother {
 
     // u := rhs/diagonal on the red nodes: a sweep from u = 0.
     M4DL_INLINE void red_from_zero(Index slab) const {
-        for_lines<K>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
+        for_lines<K / 2 + 1>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
             float* u = x.u.data() + at * L;
             const float *rhs = x.rhs.data() + at * L, *inverse = x.inverse.data() + at * L;
             for (Index k = first_of(slab + l + g.red); k < g.nodes - 1; k += 2)
@@ -41,7 +41,7 @@ struct Smoother {
     // place in the field and `target` the value that leaves no residual there.
     template <class Put>
     M4DL_INLINE void relax(Index slab, Index colour, Put&& put) const {
-        for_lines<K>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
+        for_lines<K / 2 + 1>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
             const Stencil<K, float> s(g, slab, l);
             const Index first = first_of(slab + l + g.red + colour);
             for (int h = 0; h < L; h += V) {

@@ -76,16 +76,4 @@ struct Stencil {
     }
 };
 
-// First node inside a line whose index has this parity.
-M4DL_INLINE Index first_of(Index parity) { return (parity & 1) ? 1 : 2; }
-
-// body(line, its first node in the field) for the lines inside a slab.
-template <int K, class Body>
-M4DL_INLINE void for_lines(const GridLevel& g, Index slab, Body&& body) {
-    if constexpr (K == 2)
-        body(Index{0}, g.line(slab, 0));
-    else
-        for (Index l = 1; l + 1 < g.lines; ++l) body(l, g.line(slab, l));
-}
-
 }  // namespace m4dl
