@@ -189,6 +189,14 @@ def langevin() -> None:
     save(figure, "langevin")
 
 
+def xray_ct() -> None:
+    import xray_ct as example
+
+    _, draws = example.run()
+    truth = example.phantom(example.GRID.coordinates())
+    save(plot.fields(draws, exact=truth, label="attenuation"), "xray_ct")
+
+
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     jobs = [
@@ -203,6 +211,7 @@ if __name__ == "__main__":
         python_model,
         sparse_prior,
         langevin,
+        xray_ct,
     ]
     for job in jobs:
         if len(sys.argv) == 1 or job.__name__ in sys.argv[1:]:
