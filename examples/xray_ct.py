@@ -32,20 +32,16 @@ def sinogram():
     out = 0 * s
     for value, (x, y), (a, b), turn in ELLIPSES:
         q = (a * np.cos(phi - turn)) ** 2 + (b * np.sin(phi - turn)) ** 2
-        t = s - x * np.cos(phi) - y * np.sin(phi)
-        out += value * 2 * a * b * np.sqrt(np.maximum(q - t**2, 0)) / q
+        far = (s - x * np.cos(phi) - y * np.sin(phi)) ** 2
+        out += value * 2 * a * b * np.sqrt(np.maximum(q - far, 0)) / q
     return out.ravel()
 
 
-def build():
+def run():
     model = m4dl.XRay(m4dl.Rays.parallel(m4dl.Disk(), ANGLES, OFFSETS), GRID)
     data = sinogram() + SIGMA * np.random.default_rng(1).standard_normal(model.outputs)
     prior = m4dl.MaternPrior(GRID, std=0.5, length=0.3, smoothness=0.5)
-    return m4dl.Posterior(model, prior, data=data, noise=m4dl.GaussianNoise(SIGMA))
-
-
-def run():
-    posterior = build()
+    posterior = m4dl.Posterior(model, prior, data=data, noise=m4dl.GaussianNoise(SIGMA))
     return posterior, m4dl.sample(posterior, m4dl.HMC(), draws=250, warmup=50, chains=8, seed=1)
 
 

@@ -60,9 +60,32 @@ class Result:
 
 def run(settings: Settings) -> dict[str, Any]:
     """Sample with both kernels for each N, write summary, numbers and figures; return numbers."""
+    results = solve(settings)
+    exact = problem.exact_functionals(problem.FINE * RINGS)
+    numbers = {
+        "demo": "xray",
+        "data": f"synthetic, from a mesh of {problem.FINE * RINGS} rings",
+        "seed_of_rays_and_noise": settings.seeds(1)[0],
+        "sigma": problem.SIGMA,
+        "functionals": exact,
+        "results": [_numbers(result) for result in results],
+    }
+    settings.write(_text(settings, results, exact), numbers, figures(results))
+    return numbers
+
+
+def figures(results: list[Result]) -> dict[str, Any]:
+    """Return the demo's figures by name."""
+    mesh = disk_mesh(RINGS)
+    exact = problem.exact_functionals(problem.FINE * RINGS)
+    return xray_figures.draw(results, mesh, problem.truth(mesh.points), exact, HISTOGRAMS)
+
+
+def solve(settings: Settings) -> list[Result]:
+    """Sample with both kernels for each N; fewer results after Ctrl-C."""
     first, *seeds = settings.seeds(1 + 2 * len(SIZES))
-    mesh, psi = disk_mesh(RINGS), problem.weights(disk_mesh(RINGS))
-    data = problem.synthetic_data(max(SIZES), RINGS, first)
+    mesh = disk_mesh(RINGS)
+    psi, data = problem.weights(mesh), problem.synthetic_data(max(SIZES), RINGS, first)
     results: list[Result] = []
     for k, size in enumerate(SIZES):
         posterior = problem.posterior_for(size, data, first, mesh)
@@ -90,17 +113,7 @@ def run(settings: Settings) -> dict[str, Any]:
         results.append(_result(size, "HMC", warm, psi, mesh))
         if not warm.complete:
             break
-    exact = problem.exact_functionals(problem.FINE * RINGS)
-    numbers = {
-        "demo": "xray",
-        "data": f"synthetic, on {problem.FINE * RINGS} rings, of random rays with seed {first}",
-        "sigma": problem.SIGMA,
-        "functionals": exact,
-        "results": [_numbers(result) for result in results],
-    }
-    figures = xray_figures.draw(results, mesh, problem.truth(mesh.points), exact, HISTOGRAMS)
-    settings.write(_text(settings, results, exact), numbers, figures)
-    return numbers
+    return results
 
 
 def _result(

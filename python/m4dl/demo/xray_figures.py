@@ -91,8 +91,10 @@ def _histograms(results: Sequence[Any], exact: dict[str, float]) -> Figure:
             values = result.functionals[name]
             title = f"{result.kernel}, N = {result.size}: ESS {diagnostics.ess(values):,.0f}"
             plot.histogram(values, value, ax, label=f"<theta, psi>: {name}", title=title)
-            ax.label_outer()
+            ax.locator_params(axis="x", nbins=5)
             ax.set_ylabel("density" if ax is row[0] else "")
+            if row is not axes[-1]:
+                ax.set_xlabel("")
     return figure
 
 
@@ -108,6 +110,7 @@ def _traces(results: Sequence[Any], exact: dict[str, float]) -> Figure:
             ax.axhline(value, color="k", ls="--", lw=1)
             ax.set_title(f"{result.kernel}, N = {result.size}: {name}")
             ax.set_xlabel("iteration after warmup")
+            ax.locator_params(axis="x", nbins=5)
         row[0].set_ylabel("<theta, psi>")
     figure.suptitle("One colour a chain; dashed: the truth")
     return figure
