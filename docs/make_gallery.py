@@ -206,7 +206,7 @@ def xray_demo() -> None:
     results = xray.solve(Settings(seed=1, threads=0, out=Path(), **plan))
     for name, figure in xray.figures(results).items():
         if name != "traces":
-            save(figure, f"xray_{name}", 60)
+            save(figure, f"xray_{name}", 55)
 
 
 if __name__ == "__main__":
