@@ -93,7 +93,7 @@ def _histograms(results: Sequence[Any], exact: dict[str, float]) -> Figure:
             plot.histogram(values, value, ax, label=f"<theta, psi>: {name}", title=title)
             ax.locator_params(axis="x", nbins=5)
             ax.set_ylabel("density" if ax is row[0] else "")
-            if row is not axes[-1]:
+            if result is not results[-1]:
                 ax.set_xlabel("")
     return figure
 
