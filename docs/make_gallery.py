@@ -25,9 +25,9 @@ LARGEST = 100_000
 sys.path.insert(0, str(ROOT / "examples"))
 
 
-def save(figure: Any, name: str) -> None:
+def save(figure: Any, name: str, dpi: int = 72) -> None:
     path = FIGURES / f"{name}.png"
-    figure.savefig(path, dpi=72)
+    figure.savefig(path, dpi=dpi)
     if path.stat().st_size > LARGEST:  # many overlapping lines: a palette is enough for those
         Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
     size = path.stat().st_size
@@ -189,6 +189,26 @@ def langevin() -> None:
     save(figure, "langevin")
 
 
+def xray_ct() -> None:
+    import xray_ct as example
+
+    _, draws = example.run()
+    truth = example.phantom(example.GRID.coordinates())
+    save(plot.fields(draws, exact=truth, label="attenuation"), "xray_ct")
+
+
+def xray_demo() -> None:
+    """Some minutes: the demo with its defaults."""
+    from m4dl.demo import DEMOS, Settings, xray
+
+    row = DEMOS["xray"]
+    plan = {"chains": row.chains, "draws": row.draws, "warmup": row.warmup}
+    results = xray.solve(Settings(seed=1, threads=0, out=Path(), **plan))
+    for name, figure in xray.figures(results).items():
+        if name != "traces":
+            save(figure, f"xray_{name}", 55)
+
+
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     jobs = [
@@ -203,6 +223,8 @@ if __name__ == "__main__":
         python_model,
         sparse_prior,
         langevin,
+        xray_ct,
+        xray_demo,
     ]
     for job in jobs:
         if len(sys.argv) == 1 or job.__name__ in sys.argv[1:]:

@@ -146,3 +146,13 @@ def user_assembler_scikit_fem(n: dict[str, float], _: ModuleType) -> None:
     assert n["misfit_per_datum"] == pytest.approx(1.0, abs=0.45)
     assert n["coverage"] >= 0.8
     assert n["rhat"] < 1.05
+
+
+@check
+def xray_ct(n: dict[str, float], _: ModuleType) -> None:
+    """The closed form, 441 means: |z| < 5 fails one time in 3,000."""
+    assert n["worst_z"] < 5
+    # 6 standard errors of a standard deviation from 2,000 independent draws are 0.095
+    assert n["worst_std_error"] < 0.095
+    # of a phantom with sharp edges, on cells of 0.1
+    assert n["error"] < 0.4

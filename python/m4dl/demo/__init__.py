@@ -1,4 +1,4 @@
-"""What ``m4dl demo`` runs: two inverse problems, from data to figures, with nothing left out.
+"""What ``m4dl demo`` runs: three inverse problems, from data to figures, with nothing left out.
 
 Each demo is one file with a ``run(settings)``. It draws figures, so it needs matplotlib:
 ``pip install 'm4dl[demo]'``.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import darcy, schrodinger
+from . import darcy, schrodinger, xray
 from .settings import Settings
 
 __all__ = ["DEMOS", "Demo", "Settings"]
@@ -40,4 +40,5 @@ class Demo:
 DEMOS = {
     "darcy": Demo(darcy.run, darcy.ABOUT, chains=16, draws=6_000, warmup=20_000),
     "schrodinger": Demo(schrodinger.run, schrodinger.ABOUT, chains=8, draws=1_000, warmup=2_500),
+    "xray": Demo(xray.run, xray.ABOUT, chains=8, draws=250, warmup=20_000),
 }
