@@ -248,3 +248,21 @@ def test_geodesics_against_the_coupled_equations() -> None:
     # travel times are the integrals of 1
     times = m4dl.XRay(rays, ENCLOSING, step=0.1)(np.ones(len(nodes)))
     np.testing.assert_allclose(times, rays.length, rtol=1e-13)
+
+
+@pytest.mark.parametrize("group", ["so(3)", "su(2)"])
+@pytest.mark.parametrize("fraction", [1e-9, 0.3, 0.9, 0.999, 1.001])
+def test_one_step_turns_by_up_to_half_a_circle(group: str, fraction: float) -> None:
+    """A constant field in a single step: the exponential itself, and NaN beyond pi."""
+    ray = m4dl.Rays(UNIT, [[0.0, 0.2]], [[1.0, 0.5]])
+    model = m4dl.NonAbelianXRay(ray, ENCLOSING, group=group, step=3.0)
+    axis = np.array([2.0, -1.0, 0.5]) / np.sqrt(5.25)
+    a = fraction * np.pi / ray.length[0] * axis
+    theta = np.repeat(a, len(ENCLOSING.points))
+    y = model(theta)
+    if fraction > 1.0:
+        assert np.isnan(y).all()
+    else:
+        expected = expm(ray.length[0] * model.matrix_field(theta)[0])
+        # the rational function's angle is off by 3e-15 at most; entries by some roundings more
+        np.testing.assert_allclose(model.matrices(y)[0], expected, rtol=0, atol=2e-14)
