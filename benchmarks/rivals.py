@@ -8,22 +8,19 @@ ignores), in which ``jax_nuts.py`` runs.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import venv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import by_hand
+import environments
 import m4dl
 import numpy as np
+from environments import HERE, Unavailable, interpreter, last_line
 from harness import Array
 
-HERE = Path(__file__).parent
 CACHE = HERE / ".numpyro"
 AGREE = 1e-8
 """Largest relative difference of potentials, and of gradients in the largest component."""
@@ -31,10 +28,6 @@ LEAPS = 64
 """Gradients of a step by hand."""
 AIM = 0.8
 """Acceptance that the step size by hand is tuned to."""
-
-
-class Unavailable(RuntimeError):
-    """The rival cannot run here, and why."""
 
 
 @dataclass(frozen=True)
@@ -140,14 +133,15 @@ def nuts(
         problem, out = Path(folder) / "problem.npz", Path(folder) / "draws.npz"
         arrays = {key: value for key, value in data.items() if key not in ("states", "places")}
         np.savez(problem, **arrays, states=states(data), places=np.array(places))
-        done = _run(
-            interpreter(python),
+        done = environments.run(
+            interpreter("numpyro", "numpyro", CACHE, python),
             str(HERE / "jax_nuts.py"),
             str(problem),
             *("--warmup", str(warmup), "--draws", str(draws), "--out", str(out)),
+            timeout=3600,
         )
         if done.returncode:
-            raise Unavailable(_last_line(done.stderr))
+            raise Unavailable(last_line(done.stderr))
         about = json.loads(done.stdout)
         with np.load(out) as saved:
             field, potential = saved["field"][None], saved["potential"][None]
@@ -162,30 +156,3 @@ def nuts(
         about["step size"],
         about["acceptance"],
     )
-
-
-def interpreter(given: str | None = None) -> str:
-    """A Python that has NumPyro: the one given, or that of an environment made here."""
-    if given is not None:
-        return given
-    python = CACHE / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists():
-        print(f"installing NumPyro into {CACHE.relative_to(HERE.parent)}", file=sys.stderr)
-        venv.create(CACHE, with_pip=True)
-    if _run(str(python), "-c", "import numpyro").returncode:
-        done = _run(str(python), "-m", "pip", "install", "--quiet", "numpyro")
-        if done.returncode:
-            raise Unavailable(f"pip install numpyro: {_last_line(done.stderr)}")
-    return str(python)
-
-
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=3600)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(str(error)) from error
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "it failed without a word"
