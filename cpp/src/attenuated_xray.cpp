@@ -107,8 +107,6 @@ M4DL_DISPATCH(push_kernel, push_rays,
                Index begin, Index end),
               (paths, field, dfield, dy, begin, end))
 
-Index work(const Paths& paths) { return Paths::kPoints * paths.steps() / paths.rays(); }
-
 }  // namespace
 
 std::vector<double> AttenuatedXRay::weights(const Paths& paths, const Vector& a) {
@@ -135,7 +133,7 @@ void UnknownAttenuationXRay::forward(const Block& theta, Block& y, Workspace& w)
     w.split.topRows(n) = theta.topRows(n);
     w.split.bottomRows(n) = link_.own_derivative() ? w.slope : w.a;
     paths_.interleave(w.split, kC, w.field);
-    for_ranges(paths_.rays(), work(paths_), [&](Index begin, Index end) {
+    for_ranges(paths_.rays(), paths_.work(kC), [&](Index begin, Index end) {
         forward_rays(paths_, w.field.data(), y.data(), begin, end);
     });
     w.y = y;
@@ -153,7 +151,7 @@ void UnknownAttenuationXRay::push(const Block& dtheta, Block& dy, Workspace& w) 
     w.split.topRows(n) = dtheta.topRows(n);
     w.split.bottomRows(n) = dtheta.bottomRows(n) * w.slope;
     paths_.interleave(w.split, kC, w.tangent);
-    for_ranges(paths_.rays(), work(paths_), [&](Index begin, Index end) {
+    for_ranges(paths_.rays(), paths_.work(kC), [&](Index begin, Index end) {
         push_rays(paths_, w.field.data(), w.tangent.data(), dy.data(), begin, end);
     });
 }

@@ -150,11 +150,6 @@ std::shared_ptr<NonAbelianXRay::Transforms> transforms(NonAbelianXRay::Group gro
     return std::make_shared<Compiled<So5>>();
 }
 
-// Rows of lanes that a ray touches, for the parallel loop.
-Index work(const Paths& paths, Index components) {
-    return components * Paths::kPoints * paths.steps() / paths.rays();
-}
-
 }  // namespace
 
 NonAbelianXRay::NonAbelianXRay(Paths paths, Group group, Index n)
@@ -162,7 +157,7 @@ NonAbelianXRay::NonAbelianXRay(Paths paths, Group group, Index n)
 
 void NonAbelianXRay::forward(const Block& theta, Block& y, Workspace& w) const {
     paths_.interleave(theta, transforms_->components, w.field);
-    for_ranges(paths_.rays(), work(paths_, transforms_->components), [&](Index begin, Index end) {
+    for_ranges(paths_.rays(), paths_.work(transforms_->components), [&](Index begin, Index end) {
         transforms_->forward(paths_, w.field.data(), y.data(), begin, end);
     });
     w.y = y;
@@ -176,7 +171,7 @@ void NonAbelianXRay::pull(const Block& dy, Block& dtheta, Workspace& w) const {
 
 void NonAbelianXRay::push(const Block& dtheta, Block& dy, Workspace& w) const {
     paths_.interleave(dtheta, transforms_->components, w.tangent);
-    for_ranges(paths_.rays(), work(paths_, transforms_->components), [&](Index begin, Index end) {
+    for_ranges(paths_.rays(), paths_.work(transforms_->components), [&](Index begin, Index end) {
         transforms_->push(paths_, w.field.data(), w.y.data(), w.tangent.data(), dy.data(), begin,
                           end);
     });

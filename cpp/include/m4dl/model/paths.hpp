@@ -47,6 +47,8 @@ public:
     Index nodes() const { return nodes_; }
     Index first(Index ray) const { return first_[ray]; }
     double width(Index step) const { return width_[step]; }
+    // Rows of lanes that a ray of a field with C components touches, for for_ranges.
+    Index work(Index components) const { return components * kPoints * steps() / rays(); }
 
     // The rows sum over the points p of a ray of scale(p) times the field there.
     SparseRows integrals(const std::vector<double>& scale) const {
