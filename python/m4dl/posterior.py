@@ -60,7 +60,7 @@ class Posterior:
     ------
     TypeError, ValueError
         A wrong type, sizes or numbers of components that do not match, NaN or infinite data, data
-        that the model cannot have made (its ``check_data(data, noise)``, where it has one).
+        that the model cannot have made (its ``check_data(data, noise)``).
     """
 
     def __init__(self, model: Model, prior: Prior, *, data: ArrayLike, noise: GaussianNoise):
@@ -96,9 +96,7 @@ class Posterior:
         self.prior = prior
         self.noise = noise
         self.data = flat_data(model, data)
-        check = getattr(model, "check_data", None)
-        if check is not None:
-            check(self.data, noise)
+        model.check_data(self.data, noise)
         self.core = self.core_for(self.data[None])
         self.white: int = prior.white
         self.parameters: int = prior.parameters

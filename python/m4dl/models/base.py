@@ -80,6 +80,9 @@ class Model:
         x, shape = rows("theta", theta, self.parameters)
         return np.asarray(self.core.iterations(x, thread_count(threads))).reshape(shape)
 
+    def check_data(self, data: Array, noise: Any) -> None:
+        """Refuse data (m,) that the model cannot have made up to the noise; most can make any."""
+
     def pull(self, theta: ArrayLike, sensitivity: ArrayLike, threads: int = 0) -> Array:
         """Return G'(theta)* w for w = ``sensitivity`` (..., m): shape (..., D)."""
         return self._derivative("pull", theta, "sensitivity", sensitivity, threads)
