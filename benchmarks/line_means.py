@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import m4dl
 import numpy as np
 from harness import Array
+from scipy.special import logsumexp
 
 LOW, HIGH = -5.0, 16.0
 STEP = 0.125
@@ -70,20 +71,25 @@ class LineMeans:
         misfit = ((self._weights @ gram) * self._weights).sum(axis=2)
         return np.asarray(self._log_prior - 0.5 * misfit)
 
-    def __call__(self, theta: Array, k: int) -> Array:
-        """E[exp(theta_k) | the others], (n,), for rows theta (n, D)."""
-        return self.above(theta, k, -np.inf)
+    def integrals(self, theta: Array, k: int, above: float = 0.0) -> Array:
+        """Logs of the integrals of 1 and max(a_k - above, 0) times the posterior, (2, n).
 
-    def above(self, theta: Array, k: int, x: float) -> Array:
-        """The part of it that comes from theta_k > x."""
+        Along the lines through rows theta (n, D); both up to a constant that depends on the other
+        coefficients alone.
+        """
         out = []
+        with np.errstate(divide="ignore"):
+            excess = np.log(np.maximum(np.exp(self.fine) - above, 0.0))
         count = max(1, BATCH // self.nodes)
-        value = np.where(self.fine > x, np.exp(self.fine), 0.0)
         for part in np.split(theta, range(count, len(theta), count)):
             density = self.log_density(part, k)
-            density = np.exp(density - density.max(axis=1, keepdims=True))
-            out.append(density @ value / density.sum(axis=1))
-        return np.concatenate(out)
+            out.append([logsumexp(density, axis=1), logsumexp(density + excess, axis=1)])
+        return np.concatenate(out, axis=1)
+
+    def __call__(self, theta: Array, k: int) -> Array:
+        """E[exp(theta_k) | the others], (n,), for rows theta (n, D)."""
+        one, a = self.integrals(theta, k)
+        return np.asarray(np.exp(a - one))
 
     def check(self, theta: Array, ks: list[int]) -> float:
         """Largest relative error for rows theta (n, D), against sums of solves at every point."""
