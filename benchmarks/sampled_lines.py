@@ -27,9 +27,12 @@ FLOOR = 0.2
 """Of the average probability, for draws where the regression sees little."""
 RESERVE = 0.2
 """Of the variance wanted, at least for the choice of lines, whatever the chains leave."""
-SAFETY = 1.5
-"""More lines than those of the regression say: they fit it better than others do."""
+SAFETY, HIDDEN = 1.5, 2.5
+"""More lines than those of the regression say, for they fit it better than others do; by another
+factor where the tail is a small share of the mean, and few of them saw it."""
 RIDGE = 1e-3
+SMALL = 0.3
+"""Share of the tail below which it is hidden."""
 NEGLIGIBLE = 0.05
 """Of the mean of L: the regression need not tell smaller ones apart."""
 GAP, GAP_SHARE, FEWEST = 0.15, 0.2, 200
@@ -149,6 +152,8 @@ def sampled_lines(
     left = max(left, RESERVE * error**2 * both.mean() ** 2)
     spread = (np.exp(known[1] - known[0]) - guess[rows]) ** 2 / size[rows]
     count = SAFETY * size.mean() * np.average(spread, weights=1.0 / chance) / left
+    if guess.mean() < SMALL * both.mean():
+        count *= HIDDEN
     third = np.minimum(1.0, count * size / size.sum())
     before = len(rows)
     rows, known = integrated(rows, known, third.copy())
