@@ -22,8 +22,9 @@ from environments import HERE, Unavailable, interpreter, last_line
 from harness import Array
 
 CACHE = HERE / ".numpyro"
-AGREE = 1e-8
-"""Largest relative difference of potentials, and of gradients in the largest component."""
+AGREE = 1e-6
+"""Largest relative difference of potentials, and of gradients in the largest component: by hand
+they agree to 1e-11, and the iterative solver of NUTS leaves 2e-7 on 128 x 128 nodes."""
 LEAPS = 64
 """Gradients of a step by hand."""
 AIM = 0.8
