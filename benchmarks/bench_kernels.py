@@ -25,7 +25,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import rivals
-from harness import CHAINS, Array, markdown
+from harness import CHAINS, Array, geometry, markdown
 from problems import five_point_darcy
 from report import RESULTS, machine, setting
 
@@ -112,16 +112,13 @@ def measure(
 ) -> list[dict[str, str]]:
     """All kernels on one problem, after the setup that they share."""
     posterior, index = load(file)
-    begin = time.process_time()
-    found = m4dl.find_map(posterior, threads=1)
-    fit = m4dl.laplace(posterior, threshold=0.1, at=found, threads=1)
-    setup = time.process_time() - begin
-    begin = time.process_time()
-    refined = m4dl.refined_metric(fit, seed=9, threads=1)
-    pilot = time.process_time() - begin
-    print(f"{file.stem}: {found}\n{fit}\nMAP and Laplace {setup:.2f} s, pilot {pilot:.2f} s")
+    near = geometry(posterior)
+    print(
+        f"{file.stem}: {near.found}\n{near.fit}\n"
+        f"MAP and Laplace {near.setup:.2f} s, pilot {near.pilot:.2f} s"
+    )
     rows = []
-    for name, (kernel, start, count) in kernels(refined, plain).items():
+    for name, (kernel, start, count) in kernels(near.refined, plain).items():
         if only and name not in only:
             continue
         cpu, wall = time.process_time(), time.perf_counter()

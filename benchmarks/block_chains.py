@@ -109,8 +109,8 @@ def trajectory(draws: m4dl.Draws) -> float:
 
 def tuned(
     problem: Problem, pilots: Sequence[tuple[int, int]], seed: int, theta: Array | None
-) -> tuple[Array, Array]:
-    """Draws theta of the last of some runs, for a metric, and where its chains end.
+) -> Array:
+    """Draws theta (chain, draw, D) of the last of some runs: for a metric, and to go on from.
 
     Each has the metric of the one before, the first that of ``theta`` (chain, draw, D), or of the
     Laplace approximation.
@@ -120,7 +120,7 @@ def tuned(
         start = None if theta is None else theta[:, -1]
         theta = sample(problem, kernel, draws, warmup, seed + k, start).theta
     assert theta is not None
-    return theta, theta[:, -1]
+    return theta
 
 
 def final(problem: Problem, theta: Array) -> m4dl.HMC:

@@ -171,3 +171,26 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     lines = [" | ".join(c.ljust(w) for c, w in zip(line, width, strict=True)) for line in cells]
     lines.insert(1, " | ".join("-" * w for w in width))
     return "\n".join(f"| {line} |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What kernels with a metric need to know of a posterior, and the processor time it took."""
+
+    found: m4dl.MapEstimate
+    fit: m4dl.Laplace
+    refined: m4dl.LowRankMetric
+    setup: float
+    """Seconds for the first two."""
+    pilot: float
+    """And for the third."""
+
+
+def geometry(posterior: m4dl.Posterior) -> Geometry:
+    """Find it on one thread."""
+    begin = time.process_time()
+    found = m4dl.find_map(posterior, threads=1)
+    fit = m4dl.laplace(posterior, threshold=0.1, at=found, threads=1)
+    middle = time.process_time()
+    refined = m4dl.refined_metric(fit, seed=9, threads=1)
+    return Geometry(found, fit, refined, middle - begin, time.process_time() - middle)

@@ -17,7 +17,7 @@ from typing import Any
 
 import m4dl
 import numpy as np
-from harness import CHAINS, Array, markdown
+from harness import CHAINS, Array, geometry, markdown
 from m4dl import plot
 from m4dl.diagnostics import ess, rhat
 from report import RESULTS, machine, one_thread, setting
@@ -70,13 +70,9 @@ def main() -> None:
     where, problem = setting(), tutorial()
     problem.check()
     posterior = problem.posterior
-    begin = time.process_time()
-    found = m4dl.find_map(posterior, threads=1)
-    fit = m4dl.laplace(posterior, threshold=0.1, at=found, threads=1)
-    setup = time.process_time() - begin
-    begin = time.process_time()
-    refined = m4dl.refined_metric(fit, seed=9, threads=1)
-    pilot = time.process_time() - begin
+    near = geometry(posterior)
+    found, fit, refined = near.found, near.fit, near.refined
+    setup, pilot = near.setup, near.pilot
     print(f"{found}\n{fit}\n{setup:.1f} s, pilot run {pilot:.1f} s", flush=True)
     kernels: dict[str, tuple[Any, int, int, float]] = {
         "HMC": (m4dl.HMC(metric=fit.metric), options.draws, 300, setup),

@@ -91,8 +91,9 @@ class Stone:
 def stone(lines: LineMeans, cells: int, bias: Bias, base: Array, draws: int, seed: int) -> Stone:
     """Sample with a biased prior; every fourth draw has its line integrated."""
     coarse, fine = Problem(COARSE, bias), Problem(cells, bias)
-    theta, start = tuned(coarse, ((150, 150), (50, 200)), seed, base[:, -200:])
-    theta = sample(fine, final(fine, theta), draws, WARMUP, seed + 2, start).theta[:, 3::4]
+    pilot = tuned(coarse, ((150, 150), (50, 200)), seed, base[:, -200:])
+    drawn = sample(fine, final(fine, pilot), draws, WARMUP, seed + 2, pilot[:, -1])
+    theta = drawn.theta[:, 3::4]
     known = lines.integrals(theta.reshape(-1, theta.shape[2]), bias.k)
     return Stone(bias, theta, known.reshape(2, *theta.shape[:2]))
 
