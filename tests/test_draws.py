@@ -44,12 +44,13 @@ def make(theta, **changes):
 
 def moments(theta, **changes):
     draws = make(theta)
+    mass = {"mean": 1.0, "std": 2.0, "mcse": 0.1, "rhat": 1.001}
     return m4dl.Moments(
         mean=theta.mean(axis=1),
         variance=theta.var(axis=1, ddof=1),
         mcse=draws.mcse(),
-        rhat=draws.rhat(),
-        functionals={"mass": {"mean": 1.0, "std": 2.0, "mcse": 0.1, "rhat": 1.001}},
+        rhat=changes.pop("rhat", draws.rhat()),
+        functionals=changes.pop("functionals", {"mass": mass}),
         draws=theta.shape[1],
         **about(len(theta), **changes),
     )
@@ -262,9 +263,7 @@ def test_the_summary_of_moments():
     )
     assert summary.worst["r_hat"].value == kept.rhat().max()
     assert not summary.converged
-    alone = moments(chains(count=1))
-    alone._rhat[:] = np.nan
-    alone.functionals = {}
+    alone = moments(chains(count=1), rhat=np.full(6, np.nan), functionals={})
     assert "Not judged: R-hat is undefined; it needs several chains." in alone.summary().advice
 
 

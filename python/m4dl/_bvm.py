@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.sparse.linalg import LinearOperator, cg
 
 from . import _validate, diagnostics
+from ._fixed import Fixed
 from ._limit import efficient_variance
 from ._summary import ESS_PER_CHAIN, RHAT
 from ._validate import Array
@@ -25,7 +26,7 @@ _TOLERANCE = 1e-10  # of conjugate gradients, relative to the right-hand side
 
 
 @dataclass(eq=False, repr=False)
-class BernsteinVonMises:
+class BernsteinVonMises(Fixed):
     """The result of :func:`m4dl.bvm`. ``print`` it or ``plot()`` it.
 
     Attributes
@@ -74,6 +75,7 @@ class BernsteinVonMises:
         at = stats.norm.cdf(flat, self.mean, std)
         steps = np.arange(flat.size + 1) / flat.size
         self.distance = float(max((steps[1:] - at).max(), (at - steps[:-1]).max()))
+        super().__post_init__()
 
     @property
     def limit_ratio(self) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import diagnostics
+from ._fixed import Fixed
 from ._summary import plain
 from ._validate import Array
 from .draws import Draws, Functional
@@ -32,7 +33,7 @@ _COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Fixed):
     """What :func:`compare_kernels` found. ``print`` it, or take ``rows``.
 
     Attributes

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _curvature, _validate
 from ._curvature import Coordinates
+from ._fixed import Fixed
 from ._langevin_steps import bias_bound, plan_steps, wasserstein_bound
 from ._map import MapEstimate, find_map
 from ._validate import Array
@@ -31,7 +32,7 @@ GROWTHS = 8
 
 
 @dataclass(frozen=True)
-class LangevinGuarantee:
+class LangevinGuarantee(Fixed):
     """What :func:`langevin_guarantee` found; ``print`` it.
 
     Run it by ``m4dl.sample(g.posterior, g.kernel, start=g.start, warmup=g.iterations, ...)``.

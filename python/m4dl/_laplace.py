@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _validate
+from ._fixed import Fixed, own
 from ._map import MapEstimate, find_map, need_tangent
 from ._validate import Array
 from .metrics import LowRankMetric
@@ -21,7 +22,7 @@ FIRST = 32
 
 
 @dataclass(frozen=True, repr=False)
-class Laplace:
+class Laplace(Fixed):
     """N(m, (I + H)^{-1}) in white space, H ~ V diag(lambda) V' the Gauss-Newton Hessian at m.
 
     Attributes
@@ -61,7 +62,8 @@ class Laplace:
 
     @cached_property
     def mean(self) -> Array:
-        return self.posterior.prior.push(self.xi, self.threads)
+        theta: Array = own(self.posterior.prior.push(self.xi, self.threads), copy=False)
+        return theta
 
     @cached_property
     def metric(self) -> LowRankMetric:

@@ -50,7 +50,8 @@ class DrawsRecorder:
         """Nothing is left to bring to its place."""
 
     def result(self, **metadata: Any) -> Draws:
-        """Return the draws, trimmed to what is finished."""
+        """Return the draws, trimmed to what is finished; they are the result's from now on."""
+        self._theta.flags.writeable = self._log_likelihood.flags.writeable = False
         return Draws(self._theta[:, : self.done], self._log_likelihood[:, : self.done], **metadata)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _validate
+from ._fixed import Fixed
 from ._validate import Array
 from .posterior import Posterior, check_posterior
 
@@ -19,7 +20,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, repr=False)
-class MapEstimate:
+class MapEstimate(Fixed):
     """The most probable point that :func:`find_map` found, and how each start ended.
 
     Attributes

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from numpy.typing import ArrayLike
 
+from ._fixed import Fixed
 from ._validate import Array, array
 
 Radial = Callable[[Array], ArrayLike]
@@ -18,7 +19,7 @@ _DEGREES = (8, 16, 32, 64, 128, 256)
 _GRID = 2001
 
 
-class RadialSpeed:
+class RadialSpeed(Fixed):
     """c, dc/dr and d2c/dr2 on [0, R], checked."""
 
     def __init__(self, given: SoundSpeed, radius: float):
@@ -86,7 +87,7 @@ class RadialSpeed:
 
     def _evaluate(self, order: int, r: Array) -> Array:
         name = ("sound_speed", "sound_speed[1]", "sound_speed[2]")[order]
-        values = array(name, self._functions[order](r))
+        values = array(name, self._functions[order](r.copy()))
         if values.shape not in ((), r.shape):
             raise ValueError(f"{name} must return shape {r.shape}, got {values.shape}")
         return np.broadcast_to(values, r.shape)

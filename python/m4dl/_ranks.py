@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ._fixed import Fixed
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -17,7 +19,7 @@ WRONG = 1e-4  # a smaller p-value is no accident
 
 
 @dataclass(eq=False, repr=False)
-class Calibration:
+class Calibration(Fixed):
     """Ranks of the truth among draws, which are uniform if the sampler is right.
 
     Attributes
@@ -68,6 +70,7 @@ class Calibration:
         tail = (1 - self.confidence) / bins / 2  # Bonferroni over bins
         self.low = stats.binom.ppf(tail, replicates, share)
         self.high = stats.binom.isf(tail, replicates, share)
+        super().__post_init__()
 
     @property
     def calibrated(self) -> bool:

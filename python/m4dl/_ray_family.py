@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._fixed import Fixed
 from ._validate import Array, integer, positive
 from .domains import Disk, PlaneDomain
 
@@ -18,7 +19,7 @@ _GAUSS = np.array([0.5 - math.sqrt(3.0) / 6.0, 0.5 + math.sqrt(3.0) / 6.0])
 
 
 @dataclass(frozen=True, eq=False)
-class RayQuadrature:
+class RayQuadrature(Fixed):
     """Rays cut into steps, with two Gauss points in each.
 
     Attributes
@@ -40,7 +41,7 @@ class RayQuadrature:
     inside: NDArray[np.bool_]
 
 
-class RayFamily:
+class RayFamily(Fixed):
     """What straight rays and geodesics share.
 
     Attributes

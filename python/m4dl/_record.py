@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
+from ._fixed import Fixed
 from ._validate import Array
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Record:
+class Record(Fixed):
     """What is known of a run besides its draws; the shared part of `Draws` and `Moments`.
 
     Parameters

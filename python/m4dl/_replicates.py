@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import traceback
 from collections import deque
@@ -88,9 +87,7 @@ def stack(posteriors: list[Posterior], chains: int) -> Posterior:
 
 def with_data(posterior: Posterior, data: Array) -> Posterior:
     """Return a posterior for ``sample`` that has data (chains, m), a row for each chain."""
-    out = copy.copy(posterior)
-    out.core = posterior.core_for(data)
-    return out
+    return posterior._changed(core=posterior.core_for(data))
 
 
 def sample_group(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from . import _validate
+from ._fixed import Fixed
 from ._summary import plain
 from ._validate import Array
 from ._verdict import Proportion
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Replicate:
+class Replicate(Fixed):
     """One data set, and what its credible sets did.
 
     Attributes
@@ -66,7 +67,7 @@ class Row:
 
 
 @dataclass(eq=False, repr=False)
-class CoverageStudy:
+class CoverageStudy(Fixed):
     """The result of :func:`m4dl.coverage_study`. ``print`` it, or take ``rows`` or ``to_dict()``.
 
     Attributes
@@ -93,6 +94,7 @@ class CoverageStudy:
 
     def __post_init__(self) -> None:
         self.rows = [self._row(N, name) for N in self.sizes for name in self.names]
+        super().__post_init__()
 
     def row(self, name: str, N: int | None = None) -> Row:
         """Return the row of a set, at an N if there are several."""
@@ -233,7 +235,7 @@ class CoverageStudy:
 
 
 @dataclass(eq=False, repr=False)
-class Contraction:
+class Contraction(Fixed):
     """The error of the posterior mean as a power of N.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ._fixed import Fixed
 from ._validate import Array
 
 #: R-hat above this means that the chains disagree; fewer effective draws a chain make R-hat and the
@@ -47,7 +48,7 @@ class Extreme:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Fixed):
     """What a run found and whether it can be believed. ``print`` it, or take ``to_dict()``.
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _validate, diagnostics
+from ._fixed import Fixed
 from ._replicates import seed_of
 from ._start import prepare
 from ._summary import ESS_PER_CHAIN, RHAT, plain
@@ -25,7 +26,7 @@ SIGNIFICANT = 3.0
 
 
 @dataclass(frozen=True)
-class UlaBias:
+class UlaBias(Fixed):
     """Bias of an unadjusted chain, as :func:`ula_bias` found it. ``print`` it, or take ``rows``.
 
     Attributes

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from . import _validate, diagnostics
+from ._fixed import read_only
 from ._ranks import Calibration
 from ._replicates import Plan, in_threads, seed_of, threads_of, with_data
 from ._validate import Array
@@ -233,7 +234,8 @@ class _Study:
     def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
         columns = [log_likelihood]
         for of in self.functionals.values():
-            columns.append(np.asarray(of(theta) if callable(of) else theta @ of, dtype=np.float64))
+            found = of(read_only(theta)) if callable(of) else theta @ of
+            columns.append(np.asarray(found, dtype=np.float64))
         return np.stack(columns, axis=-1)
 
     def over(self, plan: Plan, work: Callable[[range], Any], threads: Any, progress: Any) -> Any:

@@ -144,7 +144,7 @@ def coverage_study(
     if isinstance(start, str):
         _validate.choice("start", start, ("prior", "mean"))
     elif not callable(start):
-        start = _validate.array("start", start)
+        start = _validate.array("start", start).copy()
     workers = threads_of(threads)
     if not isinstance(progress, bool):
         raise TypeError(f"progress must be True or False, got {progress!r:.60}")
@@ -225,7 +225,7 @@ def _make(
         chosen = kernel if hasattr(kernel, "start") else kernel(posterior)
         begin = start(posterior) if callable(start) else start
         if not isinstance(begin, str):
-            begin = _validate.array("start", begin)
+            begin = _validate.array("start", begin).copy()
         return theta, Job(posterior, chosen, begin)
     except Exception:
         return theta, failed()

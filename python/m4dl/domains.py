@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._fixed import Fixed
 from ._polygon import crossings_of_edges, require_simple
 from ._validate import Array, array, integer, positive
 
@@ -15,7 +16,7 @@ _CLOSED = 1e-12
 """Points this close to the boundary, in diameters, count as inside: the domains are closed."""
 
 
-class Disk:
+class Disk(Fixed):
     """The closed disk {x : |x - centre| <= radius}.
 
     Parameters
@@ -36,7 +37,7 @@ class Disk:
 
     def __init__(self, radius: float = 1.0, centre: ArrayLike = (0.0, 0.0)):
         self.radius = positive("radius", radius)
-        self.centre = array("centre", centre, (2,)).copy()
+        self.centre = array("centre", centre, (2,))
         self.perimeter = 2.0 * np.pi * self.radius
         self.diameter = 2.0 * self.radius
 
@@ -82,7 +83,7 @@ class Disk:
         return hash((self.radius, *self.centre.tolist()))
 
 
-class Polygon:
+class Polygon(Fixed):
     """The closed inside of a simple polygon, convex or not.
 
     Parameters
@@ -113,7 +114,7 @@ class Polygon:
         self.area = float(0.5 * (x * np.roll(y, -1) - np.roll(x, -1) * y).sum())
         if self.area < 0:
             v, self.area = np.roll(v[::-1], 1, axis=0), -self.area
-        self.vertices = v.copy()
+        self.vertices = v
         low, high = v.min(axis=0), v.max(axis=0)
         self.centre: Array = 0.5 * (low + high)
         self.diameter = float(np.linalg.norm(high - low))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _summary, _validate, diagnostics
+from ._fixed import read_only
 from ._record import Record, optional, shaped
 from ._summary import Summary
 from ._validate import Array
@@ -46,6 +47,7 @@ class Draws(Record):
             raise ValueError(f"theta must have shape (chain, draw, D), none of them 0, got {shape}")
         self.set_sizes(*shape)
         self.log_likelihood = shaped("log_likelihood", self.log_likelihood, shape[:2])
+        super().__post_init__()
 
     def mean(self) -> Array:
         """Return the posterior mean (D,), over all chains."""
@@ -116,14 +118,15 @@ class Draws(Record):
         Parameters
         ----------
         of : (D,) array or callable
-            Weights of a linear functional, or a function from draws (n, D) to (n,).
+            Weights of a linear functional, or a function from draws (n, D) to (n,). It gets
+            them read-only.
         """
         if not callable(of):
             weights = _validate.array("functional", of, (self.parameters,))
             return np.concatenate([block @ weights for block in self._blocks()], axis=1)
         parts = []
         for block in self._blocks():
-            values = np.asarray(of(block.reshape(-1, self.parameters)), dtype=np.float64)
+            values = np.asarray(of(read_only(block.reshape(-1, self.parameters))), dtype=np.float64)
             if values.shape != (block.shape[0] * block.shape[1],):
                 raise ValueError(
                     f"functional must map draws of shape (n, {self.parameters}) to shape (n,), "
@@ -196,9 +199,7 @@ class Draws(Record):
         """Read successive draws of all chains, (chain, n, D): as they are stored."""
         step = max(1, _BLOCK // (self.chains * self.parameters))
         for start in range(0, self.draws, step):
-            block = np.asarray(self.theta[:, start : start + step], dtype=np.float64).view()
-            block.flags.writeable = False  # a functional that works in place must not change them
-            yield block
+            yield np.asarray(self.theta[:, start : start + step], dtype=np.float64)
 
     @cached_property
     def _moments(self) -> tuple[Array, Array]:

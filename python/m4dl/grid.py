@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._fixed import Rebuilt
 from ._validate import Array, choice, integer, number
 
 LOCATIONS = ("nodes", "interior", "cells")
 
 
-class Grid:
+class Grid(Rebuilt):
     """A box cut into equal cells, in one to three dimensions.
 
     Fields on a grid are vectors in C order of (x, y, z): the *first* coordinate runs slowest, so

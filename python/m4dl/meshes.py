@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from ._fixed import Rebuilt
 from ._validate import Array, array, choice
 from .grid import Grid
 
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 
-class SimplexMesh:
+class SimplexMesh(Rebuilt):
     """What meshes of triangles and of tetrahedra share.
 
     Attributes
@@ -42,14 +43,14 @@ class SimplexMesh:
 
     def __init__(self, points: ArrayLike, cells: ArrayLike):
         corners = self.dim + 1
-        self.points = array("points", points, (None, self.dim)).copy()
+        self.points = array("points", points, (None, self.dim))
         raw = np.asarray(cells)
         if raw.shape[1:] != (corners,) or not np.issubdtype(raw.dtype, np.integer):
             raise ValueError(
                 f"cells must be integers of shape (any, {corners}), "
                 f"got {raw.dtype} of shape {raw.shape}"
             )
-        self.cells = np.array(raw, dtype=np.int64, order="C")
+        self.cells = np.asarray(raw, dtype=np.int64, order="C")
         count = len(self.points)
         outside = (self.cells < 0) | (self.cells >= count)
         if outside.any():
@@ -120,7 +121,7 @@ class SimplexMesh:
     def coordinates(self, at: str = "nodes") -> Array:
         """Nodes, or centroids of the cells; (size, d)."""
         if choice("at", at, ("nodes", "cells")) == "nodes":
-            return self.points
+            return self.points.copy()
         return np.asarray(self.points[self.cells].mean(axis=1))
 
     def __repr__(self) -> str:

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
+from ._fixed import Fixed
 from ._validate import Array, array
 
 ORTHONORMAL = 1e-8
 """Largest entry of V'V - I that passes for rounding."""
 
 
-class DiagonalMetric:
+class DiagonalMetric(Fixed):
     """A diagonal metric C = diag(variance): the covariance of the proposal's noise in white space.
 
     Good variances are those of the posterior in white space. With a series prior of standard
@@ -27,7 +28,7 @@ class DiagonalMetric:
     """
 
     def __init__(self, variance: ArrayLike):
-        self.variance = _positive(array("variance", variance, (None,)).copy())
+        self.variance = _positive(array("variance", variance, (None,)))
 
     def reference(self, white: int) -> Any:
         """Return the compiled change of white noise, for ``white`` components."""
@@ -48,7 +49,7 @@ class DiagonalMetric:
         return hash(self.variance.tobytes())
 
 
-class LowRankMetric:
+class LowRankMetric(Fixed):
     """Proposals around m with covariance C = I + V diag(variance - 1) V', in white space.
 
     It is a change of white noise, xi = m + C^{1/2} z: a kernel takes its steps in z. With m the
@@ -81,10 +82,10 @@ class LowRankMetric:
     """
 
     def __init__(self, centre: ArrayLike, basis: ArrayLike, variance: ArrayLike):
-        self.centre = array("centre", centre, (None,)).copy()
-        self.basis = array("basis", basis, (self.centre.size, None)).copy()
+        self.centre = array("centre", centre, (None,))
+        self.basis = array("basis", basis, (self.centre.size, None))
         rank = self.basis.shape[1]
-        self.variance = _positive(array("variance", variance, (rank,)).copy())
+        self.variance = _positive(array("variance", variance, (rank,)))
         if rank > self.centre.size:
             raise ValueError(f"basis must have at most {self.centre.size} columns, got {rank}")
         gap = np.abs(self.basis.T @ self.basis - np.eye(rank)).max(initial=0.0)

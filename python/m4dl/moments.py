@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _validate
+from ._fixed import read_only
 from ._validate import Array
 from .draws import Moments
 
@@ -232,10 +233,10 @@ def validate_functionals(
             )
         label = f"functionals[{name!r}]"
         if not callable(functional):
-            out[name] = _validate.array(label, functional, (probe.shape[1],))
+            out[name] = _validate.array(label, functional, (probe.shape[1],)).copy()
             continue
         out[name] = functional
-        shape = np.shape(functional(probe))
+        shape = np.shape(functional(read_only(probe)))
         if shape != probe.shape[:1]:
             raise ValueError(
                 f"{label} must map theta {probe.shape} to shape {probe.shape[:1]}, got {shape}"
@@ -279,12 +280,10 @@ class MomentsRecorder:
 
     def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
         values = np.empty((*log_likelihood.shape, 1 + len(self._functionals)))
-        theta = theta.view()
-        theta.flags.writeable = False  # a functional that works in place must not change the draws
         values[..., 0] = log_likelihood
         for k, functional in enumerate(self._functionals.values(), start=1):
             if callable(functional):
-                flat = functional(theta.reshape(-1, theta.shape[2]))
+                flat = functional(read_only(theta.reshape(-1, theta.shape[2])))
                 values[..., k] = np.reshape(np.asarray(flat), log_likelihood.shape)
             else:
                 # einsum rather than BLAS, whose sums may depend on the number of its threads

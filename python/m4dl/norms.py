@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike
 from scipy import fft, sparse
 from scipy.sparse.linalg import splu
 
+from ._fixed import Rebuilt
 from ._validate import Array, array, number, rows
 from .fields import stiffness_and_mass
 from .meshes import Grid, Mesh, SimplexMesh, check_domain, check_mesh
 
 
-class SobolevNorm:
+class SobolevNorm(Rebuilt):
     """||f||^2 = <f, (1 - Lap)^s f>, an integral over the domain: L2 for s = 0, dual for s < 0.
 
     The Laplacian has Neumann conditions, so that a field need not vanish on the boundary. It is an

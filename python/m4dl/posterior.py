@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
+from ._fixed import Fixed, Rebuilt
 from ._validate import Array, array, rows, rows_with, thread_count
 from .meshes import Mesh
 from .models import Model
 from .priors import Prior
 
 
-class GaussianNoise:
+class GaussianNoise(Fixed):
     """Independent Gaussian noise: y_i = G(theta)_i + eps_i, eps_i ~ N(0, std_i^2).
 
     Parameters
@@ -24,7 +25,7 @@ class GaussianNoise:
     """
 
     def __init__(self, std: float | ArrayLike):
-        self.std = array("std", std).copy()
+        self.std = array("std", std)
         if self.std.ndim > 1:
             raise ValueError(f"std must be a number or a vector, got shape {self.std.shape}")
         if not (self.std > 0).all():
@@ -41,7 +42,7 @@ class GaussianNoise:
         return f"GaussianNoise({text})"
 
 
-class Posterior:
+class Posterior(Rebuilt):
     """The law of theta given data: proportional to exp(-Phi) times the prior.
 
     Kernels see it in white space: theta = prior.push(xi), xi ~ N(0, I) a priori, and

@@ -89,6 +89,7 @@ class Rays(RayFamily):
         """Return rays whose errors name the argument ``name``."""
         out = cls.__new__(cls)
         out._lines(domain, start, direction, name)
+        out._close()
         return out
 
     @classmethod

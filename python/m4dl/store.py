@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ._fixed import read_only
 from ._validate import Array
 from .draws import Draws
 from .kernels import Kernel
@@ -80,7 +81,7 @@ class Problem:
         for name, functional in functionals.items():
             label = f"functional {name!r}"
             if callable(functional):
-                close[label] = np.asarray(functional(theta), dtype=np.float64)
+                close[label] = np.asarray(functional(read_only(theta)), dtype=np.float64)
             else:
                 exact[label] = functional
         return cls({**settings, "functionals": list(functionals)}, exact, close)

@@ -165,13 +165,13 @@ class LogConcaveSurrogate(Posterior):
 
 def white_noise(name: str, value: MapEstimate | ArrayLike, white: int) -> Array:
     """Return a MapEstimate's xi, or the array, as white noise (W,)."""
-    return array(name, value.xi if isinstance(value, MapEstimate) else value, (white,)).copy()
+    return array(name, value.xi if isinstance(value, MapEstimate) else value, (white,))
 
 
 def coordinates(prior: Prior, scale: ArrayLike | None) -> Array:
     """Return s (W,), positive: the given scale, or the standard deviations of a series."""
     if scale is not None:
-        s = array("scale", scale, (prior.white,)).copy()
+        s = array("scale", scale, (prior.white,))
         if not (s > 0).all():
             raise ValueError(f"scale must be positive, got {s[s <= 0][0]}")
         return s
@@ -181,4 +181,4 @@ def coordinates(prior: Prior, scale: ArrayLike | None) -> Array:
             "prior must be in series coordinates, a SeriesPrior or a GaussianPrior with a diagonal "
             f"covariance, got {prior!r}; or give scale="
         )
-    return np.array(std)
+    return std

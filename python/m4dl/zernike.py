@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._fixed import Fixed
 from ._validate import Array, array, integer
 
 
-class ZernikeBasis:
+class ZernikeBasis(Fixed):
     """Real Zernike polynomials Z_{n,k}, 0 <= k <= n <= degree: orthonormal in L2 of the unit disk.
 
     Z_{n,k} has the order m = 2 k - n, and in polar coordinates (r, phi) is
@@ -97,7 +98,7 @@ class ZernikeBasis:
         points = np.stack([np.outer(r, np.cos(phi)), np.outer(r, np.sin(phi))], axis=-1)
         points = points.reshape(-1, 2)
         weights = np.repeat(0.25 * w * 2.0 * np.pi / count, count)
-        values = array("function", function(points), (len(points),))
+        values = array("function", function(points.copy()), (len(points),))
         return np.asarray((weights * values) @ self.evaluate(points))
 
     def __repr__(self) -> str:

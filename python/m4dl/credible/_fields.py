@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from .. import _validate
+from .._fixed import Fixed
 from .._validate import Array
 from ..draws import Draws, Moments
 from ..norms import SupNorm, norm_of
@@ -146,7 +147,7 @@ class BandRegion(FieldRegion):
         return _pictures.band(self, exact, ax)
 
 
-class _Standardised:
+class _Standardised(Fixed):
     """max |f|/std; where std is 0 (fixed boundary values), f must be 0 up to rounding."""
 
     def __init__(self, mean: Array, std: Array) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg, stats
 
 from .. import _validate, diagnostics
+from .._fixed import Fixed, read_only
 from .._validate import Array
 from ..draws import Draws, Functional, Moments
 from ._region import LEVEL, Region, fewest_of, level_of, need_count, need_draws, radius_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Interval:
+class Interval(Fixed):
     """An interval for one functional of the field.
 
     Parameters
@@ -47,8 +48,9 @@ class Interval:
     def __post_init__(self) -> None:
         _validate.choice("kind", self.kind, ("equal-tailed", "highest-density"))
         if not callable(self.functional) and not isinstance(self.functional, str):
-            weights = _validate.array("functional", self.functional, (None,)).copy()
+            weights = _validate.array("functional", self.functional, (None,))
             object.__setattr__(self, "functional", weights)
+        super().__post_init__()
 
     def of(self, draws: Draws | Moments, level: float = LEVEL) -> IntervalRegion:
         """Make the interval of posterior probability ``level``.
@@ -104,7 +106,7 @@ class Interval:
 
 
 @dataclass(frozen=True, eq=False)
-class Ellipsoid:
+class Ellipsoid(Fixed):
     """The ellipsoid (v - mean)' S^{-1} (v - mean) <= R^2 of several functionals v of the field.
 
     Parameters
@@ -121,6 +123,7 @@ class Ellipsoid:
         object.__setattr__(
             self, "functionals", tuple(Interval(f).functional for f in self.functionals)
         )
+        super().__post_init__()
 
     def of(self, draws: Draws, level: float = LEVEL) -> EllipsoidRegion:
         """Make the ellipsoid of posterior probability ``level``.
@@ -283,8 +286,8 @@ def _value(functional: Any, fields: Array) -> Array:
     if not callable(functional):
         weights = _validate.array("functional", functional, (fields.shape[-1],))
         return np.asarray(fields @ weights)
-    flat = np.asarray(functional(fields.reshape(-1, fields.shape[-1])), dtype=np.float64)
-    return flat.reshape(fields.shape[:-1])
+    flat = np.asarray(functional(read_only(fields.reshape(-1, fields.shape[-1]))), dtype=np.float64)
+    return np.array(flat).reshape(fields.shape[:-1])
 
 
 def _mahalanobis(offset: Array, factor: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _validate, diagnostics
+from .._fixed import Fixed
 from .._validate import Array
 from ..draws import Draws, Moments
 
@@ -30,7 +31,7 @@ class Kind(Protocol):
 
 
 @dataclass(eq=False, repr=False)
-class Region:
+class Region(Fixed):
     """A credible set: all theta whose ``distance`` from its centre is at most ``radius``.
 
     Attributes

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._fixed import Rebuilt
 from .._validate import Array, rows, rows_with, thread_count
 from ..meshes import Mesh, check_domain
 
 
-class Model:
+class Model(Rebuilt):
     """What all models share.
 
     Attributes

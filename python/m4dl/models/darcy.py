@@ -63,6 +63,7 @@ class Darcy(Model):
         mesh = check_mesh("mesh", mesh)
         x = check_points(mesh, points)
         s, g = nodal("source", source, mesh), nodal("boundary", boundary, mesh)
+        self._argue(source=s, boundary=g)
         options = (*check_link(link, floor), *check_solver(solver, tolerance))
         choice("at", at, ("nodes", "cells"))
         domain: Mesh = mesh

@@ -90,13 +90,13 @@ class NonAbelianXRay(Model):
 
     def matrices(self, y: ArrayLike) -> Array:
         """Return data (..., m) as matrices (..., N, n, n), complex for su(2)."""
-        values = array("y", y)
+        values = array("y", y).copy()
         out = values.reshape(*values.shape[:-1], *self.data_shape)
         return out @ np.array([1.0, 1.0j]) if self.group == "su(2)" else out
 
     def vector(self, matrices: ArrayLike) -> Array:
         """Return matrices (..., N, n, n) as data (..., m): the inverse of :meth:`matrices`."""
-        c = np.asarray(matrices)
+        c = np.array(matrices)
         if self.group == "su(2)":
             c = np.stack([c.real, c.imag], axis=-1)
         shape = self.data_shape

@@ -67,6 +67,7 @@ class Schrodinger(Model):
         mesh = check_mesh("mesh", mesh)
         x = check_points(mesh, points)
         g = nodal("boundary", boundary, mesh)
+        self._argue(boundary=g)
         options = (*check_link(link, floor), *check_solver(solver, tolerance))
         if isinstance(mesh, Grid):
             choice("at", at, ("nodes", "interior"))

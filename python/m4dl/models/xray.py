@@ -116,7 +116,11 @@ class AttenuatedXRay(Model):
                     f"link and floor belong to an unknown attenuation, got link={link!r}, "
                     f"floor={floor}"
                 )
-            values = _known(attenuation, field, at, quadrature.points)
+            values = self._keep(
+                "attenuation", lambda: _known(attenuation, field, at, quadrature.points)
+            )
+            if callable(attenuation):
+                self._argue(attenuation=0.0)  # its values are kept
             super().__init__(_core.attenuated_xray(paths, values), domain, where)
         self.rays = rays
 
@@ -124,7 +128,7 @@ class AttenuatedXRay(Model):
 def _known(attenuation: Any, field: Any, at: str, points: Array) -> Array:
     """The attenuation at the points of the paths."""
     if callable(attenuation):
-        return array("attenuation", attenuation(points), (len(points),))
+        return array("attenuation", attenuation(points.copy()), (len(points),))
     if np.ndim(attenuation) == 0:
         return np.full(len(points), number("attenuation", attenuation))
     node, weight = sampling(field, at, points)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
+from .._fixed import Rebuilt
 from .._validate import Array, array, integer, number, rows, rows_with, thread_count
 from ..meshes import Mesh, check_domain
 
 MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]
 
 
-class Prior:
+class Prior(Rebuilt):
     """What all priors share.
 
     Attributes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -48,9 +50,10 @@ class GaussianPrior(Prior):
             raise ValueError("mean and cov must not be empty, got no parameters")
         if c.ndim and c.shape != (size,) * c.ndim:
             raise ValueError(f"cov must have shape {(size,) * c.ndim}, got {c.shape}")
-        m = np.broadcast_to(m, (size,)).copy()
+        m = np.array(np.broadcast_to(m, (size,)))
         if c.ndim == 2:
-            super().__init__(_core.dense_prior(m, _cholesky(c)), m, domain, at)
+            factor = self._keep("factor", lambda: _cholesky(c))
+            super().__init__(_core.dense_prior(m, factor), m, domain, at)
             self.mode_std: Array | None = None
         else:
             if not (c > 0).all():
@@ -58,6 +61,15 @@ class GaussianPrior(Prior):
             std = np.broadcast_to(np.sqrt(c), (size,)).copy()
             super().__init__(_core.diagonal_prior(m, std), m, domain, at)
             self.mode_std = std
+        self.__dict__.pop("_kept", None)  # the compiled prior has it
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a pickle is to hold besides the arguments: Cholesky's factor L."""
+        if self.mode_std is not None:
+            return {}
+        # L' e_i is row i of L, to the bit
+        size = self.parameters
+        return {"factor": self.pull(np.zeros((size, size)), np.eye(size))}
 
 
 def _cholesky(cov: Array) -> Array:

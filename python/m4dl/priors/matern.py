@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from ..fields import stiffness_and_mass
 from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
 from .base import MeanLike, Prior, mean_field
 from .sparse import sparse_core
+
+Keep = Callable[[str, Callable[[], Array]], Array]
+"""Returns what was found before, where the prior comes out of a pickle."""
 
 
 class MaternPrior(Prior):
@@ -80,9 +84,10 @@ class MaternPrior(Prior):
         choice("at", at, ("nodes", "interior", "cells") if isinstance(mesh, Grid) else ("nodes",))
         corrected = boundary == "corrected"
         if isinstance(mesh, Grid):
-            core, m = _grid_core(mesh, at, std, length, nu, mean, corrected)
+            core, m = _grid_core(mesh, at, std, length, nu, mean, corrected, self._keep)
         else:
-            core, m = _sparse_core(mesh, std, length, nu, mean, corrected)
+            core, m = _sparse_core(mesh, std, length, nu, mean, corrected, self._keep)
+        self._argue(mean=m)
         super().__init__(core, m, mesh, at)
         self.std, self.length, self.smoothness = std, length, nu
         self.kappa = float(np.sqrt(8.0 * nu) / length)
@@ -94,7 +99,14 @@ def _log_variance(dim: int, nu: float) -> float:
 
 
 def _grid_core(
-    grid: Grid, at: str, std: float, length: float, nu: float, mean: MeanLike, corrected: bool
+    grid: Grid,
+    at: str,
+    std: float,
+    length: float,
+    nu: float,
+    mean: MeanLike,
+    corrected: bool,
+    keep: Keep,
 ) -> tuple[Any, Array]:
     """Cosine coordinates. Lengths are in units of 1/kappa, so that no power of kappa overflows."""
     shape = grid.shape_of(at)
@@ -122,12 +134,21 @@ def _grid_core(
         scale = std / np.sqrt(pointwise)
     else:
         scale = std * np.exp(-0.5 * _log_variance(grid.dim, nu)) / np.sqrt(mass)
-    basis = f"dct{kind}"
-    return _core.spectral_prior(shape, basis, np.sqrt(variance).ravel(), scale.ravel(), m), m
+    root, factor = np.sqrt(variance).ravel(), scale.ravel()
+    core = _core.spectral_prior(
+        shape, f"dct{kind}", keep("root", lambda: root), keep("scale", lambda: factor), m
+    )
+    return core, m
 
 
 def _sparse_core(
-    mesh: SimplexMesh, std: float, length: float, nu: float, mean: MeanLike, corrected: bool
+    mesh: SimplexMesh,
+    std: float,
+    length: float,
+    nu: float,
+    mean: MeanLike,
+    corrected: bool,
+    keep: Keep,
 ) -> tuple[Any, Array]:
     """A sparse factor, and an integer alpha."""
     alpha = round(nu + mesh.dim / 2)
@@ -156,6 +177,7 @@ def _sparse_core(
         return sparse_core(A, D, mass, repeats, scale, m, x)
 
     if corrected:
-        return build(std / Prior(build(np.ones(n)), m).marginal_std()), m
+        pointwise = keep("std", lambda: Prior(build(np.ones(n)), m).marginal_std())
+        return build(std / pointwise), m
     unit = np.exp(0.5 * _log_variance(mesh.dim, nu)) * kappa**-nu
     return build(np.full(n, std / unit)), m

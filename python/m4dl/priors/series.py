@@ -65,6 +65,7 @@ class SeriesPrior(Prior):
         choice("at", at, ("nodes", "interior", "cells") if isinstance(mesh, Grid) else ("nodes",))
         n = mesh.size_of(at)
         m = mean_field(mean, mesh, at, n)
+        self._argue(mean=m)
         limit = (
             int(np.prod([c - 1 for c in mesh.cells]))
             if isinstance(mesh, Grid)
@@ -75,7 +76,7 @@ class SeriesPrior(Prior):
         if isinstance(mesh, Grid):
             index, eigenvalues = _box_modes(mesh, count)
         else:
-            basis, eigenvalues = _simplex_modes(mesh, count)
+            basis, eigenvalues = self._keep("modes", lambda: _simplex_modes(mesh, count))
         s = eigenvalues ** (-decay / 2)
         if std is not None:
             s *= positive("std", std) * np.sqrt(mesh.measure / (s**2).sum())
