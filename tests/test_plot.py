@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import sys
 
@@ -234,8 +235,10 @@ def test_a_trace_shows_every_chain_and_its_histogram():
 
 
 def test_a_trace_picks_what_mixes_worst_and_thins_long_chains():
-    draws = run(None, None, 4, draws=5000, complete=False)
-    draws.theta[:, :, 3] = np.cumsum(draws.theta[:, :, 3] - 3, axis=1)
+    plain = run(None, None, 4, draws=5000, complete=False)
+    theta = np.array(plain.theta)
+    theta[:, :, 3] = np.cumsum(theta[:, :, 3] - 3, axis=1)
+    draws = dataclasses.replace(plain, theta=theta)
     figure = plot.trace(draws)
     labels = [ax.get_ylabel() for ax in figure.axes[::2]]
     assert labels[:2] == ["log-likelihood", "theta[3]"]
@@ -248,9 +251,11 @@ def test_a_trace_picks_what_mixes_worst_and_thins_long_chains():
 
 
 def test_a_trace_bears_failed_and_constant_quantities():
-    draws = run(None, None, 2)
-    draws.theta[:, :, 0] = 1.5
-    draws.log_likelihood[0, :10] = -np.inf
+    plain = run(None, None, 2)
+    theta, log_likelihood = np.array(plain.theta), np.array(plain.log_likelihood)
+    theta[:, :, 0] = 1.5
+    log_likelihood[0, :10] = -np.inf
+    draws = dataclasses.replace(plain, theta=theta, log_likelihood=log_likelihood)
     assert render(plot.trace(draws)) > 1000
 
 
