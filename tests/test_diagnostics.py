@@ -96,6 +96,15 @@ def test_the_numbers_are_those_of_arviz(kind, chains, draws):
                 continue  # variance of squares that are equal but for rounding: noise in both
             if old and kind in ("stuck", "Metropolis") and name in OF_QUANTILES:
                 continue  # ArviZ 0.x may round a quantile below repeated draws: see that test
+            # Deviations of equal draws from their mean: zero here, rounding in ArviZ.
+            if draws >= 4 and kind == "constant" and name in ("mcse mean", "mcse sd"):
+                assert ours[name][j] == 0
+                assert np.isnan(expected) or expected < 1e-15
+                continue
+            if draws >= 4 and kind == "stuck" and name == "rhat":
+                assert ours[name][j] == np.inf
+                assert expected > 1e14
+                continue
             np.testing.assert_allclose(ours[name][j], expected, rtol=1e-10, err_msg=name)
 
 
@@ -283,7 +292,6 @@ class Stored:
 def test_memory_is_bounded_and_chunks_change_nothing(monkeypatch, columns):
     x = ar1(0.5, (4, 50, 23), np.random.default_rng(SEED))
     whole = m4dl_says(x)
-    monkeypatch.setattr(diagnostics, "_CHUNK", 4 * 50 * columns)
     monkeypatch.setattr(diagnostics, "_SLAB", 4 * 50 * 3 * columns)
     stored = Stored(x)
     for name, values in m4dl_says(stored).items():

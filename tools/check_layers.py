@@ -2,12 +2,13 @@
 
 The layers, lowest first; a header sees its own layer and those below::
 
-    base <- linalg <- fem <- model, prior <- bayes <- mcmc <- bindings
+    base <- linalg <- fem, stats <- model, prior <- bayes <- mcmc <- bindings
 
-Models and priors stand side by side and do not see each other. From ``bayes`` upwards (bindings
-excepted) they are reached only through their type-erased headers, so that N models, M priors and K
-kernels are compiled once each and never N x M x K times. pybind11 stays in the bindings and OpenMP
-in ``base/parallel``. Each offence is printed as ``file:line: rule``; any makes the exit status 1.
+Layers that stand side by side, such as models and priors, do not see each other. From ``bayes``
+upwards (bindings excepted) models and priors are reached only through their type-erased headers, so
+that N models, M priors and K kernels are compiled once each and never N x M x K times. pybind11
+stays in the bindings and OpenMP in ``base/parallel``. Each offence is printed as
+``file:line: rule``; any makes the exit status 1.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ RANK = {
     "base": 0,
     "linalg": 1,
     "fem": 2,
+    "stats": 2,
     "model": 3,
     "prior": 3,
     "bayes": 4,

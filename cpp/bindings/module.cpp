@@ -9,6 +9,7 @@ void bind_models(pybind11::module_& m);
 void bind_priors(pybind11::module_& m);
 void bind_rays(pybind11::module_& m);
 void bind_mcmc(pybind11::module_& m);
+void bind_stats(pybind11::module_& m);
 }  // namespace m4dl::bind
 
 PYBIND11_MODULE(_core, m) {
@@ -21,4 +22,5 @@ PYBIND11_MODULE(_core, m) {
     m4dl::bind::bind_priors(m);
     m4dl::bind::bind_rays(m);
     m4dl::bind::bind_mcmc(m);
+    m4dl::bind::bind_stats(m);
 }

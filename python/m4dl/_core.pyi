@@ -24,6 +24,7 @@ __all__: list[str] = [
     "affine_elliptic",
     "attenuated_xray",
     "build_info",
+    "chain_statistics",
     "darcy_grid",
     "darcy_simplices",
     "delayed_hmc",
@@ -345,6 +346,16 @@ def attenuated_xray(
     """
 
 def build_info() -> dict: ...
+def chain_statistics(
+    draws: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    wanted: collections.abc.Sequence[tuple[str, typing.SupportsFloat | typing.SupportsIndex]],
+    scores: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    threads: typing.SupportsInt | typing.SupportsIndex = 0,
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Statistics (len(wanted), D) of draws (chain, draw, D): pairs of a name and a quantile.
+    """
+
 def darcy_grid(
     grid: Grid,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
