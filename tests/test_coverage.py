@@ -117,6 +117,31 @@ def test_threads_and_resuming_change_nothing(tmp_path: Path) -> None:
         study(seed=6, store=folder)
     with pytest.raises(ValueError, match="first data was"):
         study(make_data=lambda t, N, rng: make_data(t + 1, N, rng), store=folder)
+
+    # the same data, and another problem
+    def changed(**parts: Any) -> Any:
+        def make(truth: Array, N: int, rng: np.random.Generator) -> m4dl.Posterior:
+            of = make_data(truth, N, rng)
+            own = {
+                "model": of.model,
+                "prior": of.prior,
+                "data": of.data,
+                "noise": of.noise,
+                **parts,
+            }
+            return m4dl.Posterior(own.pop("model"), own.pop("prior"), **own)
+
+        return make
+
+    others = {
+        "noise": m4dl.GaussianNoise(4.0),
+        "prior": m4dl.MaternPrior(LINE, std=2.0, length=0.5, smoothness=1.5, mean=2.0),
+        "model": m4dl.LinearModel(np.ones((4, 11))),
+    }
+    for name, other in others.items():
+        what = {"model": "potential"}.get(name, name)
+        with pytest.raises(ValueError, match=f"different study: .*first {what} was"):
+            study(make_data=changed(**{name: other}), store=folder)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("")
     with pytest.raises(ValueError, match="is not a study"):

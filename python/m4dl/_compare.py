@@ -103,8 +103,9 @@ def compare_kernels(
     functionals : dict of str to (D,) array or callable, optional
         What to judge by, beside the log-likelihood; by default every parameter.
     seed, draws, warmup, chains, thin, start, threads, progress
-        As for :func:`m4dl.sample`, the same for all kernels. Warmup, and the search for a start and
-        a metric, are not counted.
+        As for :func:`m4dl.sample`, the same for all kernels: chains start at the same places and
+        see the same random numbers. Warmup, and the search for a start and a metric, are not
+        counted.
 
     Returns
     -------

@@ -15,7 +15,10 @@ import array as buffers
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pickle import PicklingError
+from types import FunctionType
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -178,6 +181,7 @@ class Fixed:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
+        _need_names(type(self), self.__dict__)
         state = dict(self.__dict__)
         state["_named"] = state.pop("_closed")
         return state
@@ -214,6 +218,7 @@ class Rebuilt(Fixed):
 
     def __reduce__(self) -> Any:
         given = self._arguments
+        _need_names(type(self), given.arguments)
         return _rebuild, (type(self), given.args, dict(given.kwargs), self.kept())
 
 
@@ -222,6 +227,20 @@ def _rebuild(cls: type[Rebuilt], args: Any, options: dict[str, Any], kept: dict[
     out.__dict__["_kept"] = {name: own(value, copy=False) for name, value in kept.items()}
     out.__init__(*own(args, copy=False), **own(options, copy=False))  # type: ignore[misc]
     return out
+
+
+def _need_names(cls: type, values: Mapping[str, Any]) -> None:
+    """Refuse functions that a pickle cannot name, unless one that takes their code is at work."""
+    if any(m.endswith("cloudpickle") or m == "dill" for m in sys.modules):
+        return
+    for name, value in values.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, FunctionType) and "<" in part.__qualname__:
+                raise PicklingError(
+                    f"{cls.__name__} cannot be pickled: its {name.strip('_')} is found by no name, "
+                    f"got {part.__qualname__}; define it at the top of a module, or pickle with "
+                    "cloudpickle"
+                )
 
 
 def _closing(init: Callable[..., None]) -> Callable[..., None]:

@@ -14,6 +14,7 @@ from ._curvature import Coordinates
 from ._fixed import Fixed
 from ._langevin_steps import bias_bound, plan_steps, wasserstein_bound
 from ._map import MapEstimate, find_map
+from ._streams import Purpose, generator
 from ._validate import Array
 from .kernels import ULA
 from .metrics import DiagonalMetric
@@ -218,7 +219,7 @@ def langevin_guarantee(
     precision = None if precision is None else _validate.positive("precision", precision)
     step_size = None if step_size is None else _validate.positive("step_size", step_size)
     count = _validate.integer("directions", directions, 1)
-    rng = np.random.default_rng(_validate.integer("seed", seed, 0))
+    rng = generator(Purpose.LANGEVIN, _validate.integer("seed", seed, 0))
     threads = _validate.thread_count(threads)
     if centre is None and not posterior.core.has_tangent:
         raise ValueError(

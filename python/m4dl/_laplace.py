@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _validate
 from ._fixed import Fixed, own
 from ._map import MapEstimate, find_map, need_tangent
+from ._streams import Purpose, derived_seed
 from ._validate import Array
 from .metrics import LowRankMetric
 from .posterior import Posterior, check_posterior
@@ -101,7 +102,8 @@ class Laplace(Fixed):
     def draw_white(self, count: int, seed: int) -> Array:
         """Return ``count`` independent draws of white noise xi, (count, W)."""
         count = _validate.integer("count", count, 1)
-        noise = _core.prior_white_noise(_seed(seed), count, self.posterior.white)
+        own_seed = derived_seed(Purpose.LAPLACE_DRAWS, _seed(seed))
+        noise = _core.prior_white_noise(own_seed, count, self.posterior.white)
         shrink = 1.0 / np.sqrt(1.0 + self.eigenvalues) - 1.0
         along = (noise @ self.eigenvectors) * shrink
         return np.asarray(self.xi + noise + along @ self.eigenvectors.T)
@@ -200,7 +202,9 @@ def laplace(
     xi = _validate.array("at", at if found is None else found.xi, (posterior.white,))  # type: ignore[arg-type]
 
     hessian = _Hessian(posterior, xi, threads)
-    sketch = _Sketch(hessian, posterior.white, _seed(seed), passes)
+    sketch = _Sketch(
+        hessian, posterior.white, derived_seed(Purpose.LAPLACE_SKETCH, _seed(seed)), passes
+    )
     if rank is not None:
         sketch.extend(min(rank + oversampling, limit))
     else:

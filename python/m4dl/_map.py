@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _validate
 from ._fixed import Fixed
+from ._streams import Purpose, derived_seed
 from ._validate import Array
 from .posterior import Posterior, check_posterior
 
@@ -256,7 +257,8 @@ def _starts(starts: int | ArrayLike, seed: int, white: int) -> Array:
             raise ValueError(f"seed must be below 2**64, got {seed}")
         xi = np.zeros((count, white))
         if count > 1:
-            xi[1:] = _core.prior_white_noise(seed, count - 1, white)
+            own = derived_seed(Purpose.MAP_STARTS, seed)
+            xi[1:] = _core.prior_white_noise(own, count - 1, white)
         return xi
     given, _ = _validate.rows("starts", starts, white)
     if given.shape[0] == 0:

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import _core, _validate
 from ._laplace import Laplace
+from ._streams import Purpose, derived_seed
 from .kernels import HMC
 from .metrics import LowRankMetric
 
@@ -35,7 +36,7 @@ def refined_metric(
     fit : Laplace
         Of the posterior; its rank is the number of directions.
     seed : int
-        Of the run. Take another one for the run that will use the metric.
+        Of the run, whose random numbers are not those of :func:`m4dl.sample` with this seed.
     draws, warmup : int
         Trajectories of each chain that count, and before them.
     chains : int
@@ -63,7 +64,7 @@ def refined_metric(
     """
     if not isinstance(fit, Laplace):
         raise TypeError(f"fit must be a m4dl Laplace, got {type(fit).__name__}")
-    seed = _validate.integer("seed", seed, 0)
+    seed = derived_seed(Purpose.PILOT_RUN, _validate.integer("seed", seed, 0))
     draws = _validate.integer("draws", draws, 1)
     warmup = _validate.integer("warmup", warmup, 0)
     chains = _validate.integer("chains", chains, 1)

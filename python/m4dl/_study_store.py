@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ._study import Replicate
 from ._validate import Array
-from .store import _writing
+from .store import Problem, _writing
 
-FORMAT = 1
+FORMAT = 2
 
 
 class StudyStore:
@@ -25,7 +27,7 @@ class StudyStore:
     settings : dict
         What must be the same for two calls to belong together, as JSON.
     first : tuple
-        Truth and job of the first replicate, whose data stand for ``make_data``.
+        Truth and job of the first replicate, whose posterior stands for ``make_data``.
 
     Raises
     ------
@@ -37,7 +39,7 @@ class StudyStore:
 
     def __init__(self, path: str | os.PathLike[str], settings: dict[str, Any], first: Any) -> None:
         self.path = Path(path)
-        now = {"m4dl_study": FORMAT, **settings, "first data": _digest(*first)}
+        now = {"m4dl_study": FORMAT, **settings, **_first(*first)}
         now = json.loads(json.dumps(now))
         about = self.path / "study.json"
         with _writing(self.path):
@@ -70,11 +72,30 @@ class StudyStore:
         return self.path / f"{N}-{these[0]:06d}.json"
 
 
-def _digest(truth: Array, job: Any) -> str:
-    data = getattr(getattr(job, "posterior", None), "data", None)
-    if data is None:
-        return "none: make_data raised"
-    return hashlib.sha256(truth.tobytes() + data.tobytes()).hexdigest()[:16]
+def _first(truth: Array, job: Any) -> dict[str, Any]:
+    """What tells the first replicate from another: to the bit, or to what machines agree on."""
+    posterior = getattr(job, "posterior", None)
+    if posterior is None:
+        return {"first data": "none: make_data raised"}
+    problem = Problem.of(posterior, None, np.zeros(0), {}, {})
+    data, noise = problem.exact["data"], problem.exact["noise"]
+    return {
+        "first data": _digest(truth, data),
+        "first noise": _digest(noise),
+        "first prior": _digits(problem.close["prior"]),
+        "first potential": _digits(problem.close["model"]),
+    }
+
+
+def _digest(*values: Array) -> str:
+    return hashlib.sha256(b"".join(v.tobytes() for v in values)).hexdigest()[:16]
+
+
+def _digits(values: Array) -> list[str]:
+    """Mean and root mean square of each row."""
+    rows = np.atleast_2d(values)
+    both = [rows.mean(axis=1), np.sqrt((rows**2).mean(axis=1))]
+    return [f"{v:.6g}" for v in np.concatenate(both)]
 
 
 def _write(file: Path, value: Any) -> None:

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from . import _validate, diagnostics
 from ._fixed import Fixed
-from ._replicates import seed_of
 from ._start import prepare
+from ._streams import Purpose, derived_seed
 from ._summary import ESS_PER_CHAIN, RHAT, plain
 from ._validate import Array
 from .draws import Draws, Functional
@@ -157,7 +157,7 @@ def ula_bias(
             warmup=warmup * factor,
             thin=thin * factor,
             chains=chains,
-            seed=seed_of(seed, place),
+            seed=derived_seed(Purpose.ULA_BIAS, seed, place),
             start=begin.xi,
             threads=threads,
             progress=progress,

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from . import _validate, diagnostics
 from ._fixed import read_only
 from ._ranks import Calibration
-from ._replicates import Plan, in_threads, seed_of, threads_of, with_data
+from ._replicates import Plan, in_threads, threads_of, with_data
+from ._streams import Purpose, derived_seed, generator, spelled
 from ._validate import Array
 from .draws import Draws, Functional
 from .kernels import Kernel
@@ -76,7 +77,7 @@ def sbc(
     ------
     S. Talts, M. Betancourt, D. Simpson, A. Vehtari, A. Gelman, arXiv:1804.06788.
     """
-    study = _Study(posterior, kernel, functionals, replicates, seed, confidence)
+    study = _Study(Purpose.SBC, posterior, kernel, functionals, replicates, seed, confidence)
     plan = Plan.checked(draws, warmup, thin, chains)
     _validate.choice("start", start, ("prior", "mean"))
 
@@ -134,7 +135,7 @@ def rank_test(
     A. Gandy, J. Scott, Unit testing for MCMC and other Monte Carlo methods, arXiv:2001.06465;
     J. Geweke, Getting it right, J. Amer. Statist. Assoc. 99 (2004), for the idea.
     """
-    study = _Study(posterior, kernel, functionals, replicates, seed, confidence)
+    study = _Study(Purpose.RANK_TEST, posterior, kernel, functionals, replicates, seed, confidence)
     length = _validate.integer("length", length, 2)
     plan = Plan(draws=length - 1, warmup=0, thin=1, chains=2)  # one forwards, one backwards
 
@@ -170,6 +171,7 @@ class _Study:
 
     def __init__(
         self,
+        purpose: Purpose,
         posterior: Any,
         kernel: Any,
         functionals: Any,
@@ -177,7 +179,7 @@ class _Study:
         seed: Any,
         confidence: Any,
     ) -> None:
-        self.posterior = check_posterior(posterior)
+        self.purpose, self.posterior = purpose, check_posterior(posterior)
         if isinstance(kernel, type) or not hasattr(kernel, "start"):
             raise TypeError(f"kernel must be a kernel such as PCN(beta=0.2), got {kernel!r:.60}")
         self.kernel = kernel
@@ -194,7 +196,7 @@ class _Study:
     def simulate(self, these: range) -> _Made:
         """Draw truths from the prior, and data from them."""
         prior, model = self.posterior.prior, self.posterior.model
-        rngs = [np.random.default_rng([self.seed, r]) for r in these]
+        rngs = [generator(self.purpose, self.seed, r) for r in these]
         white = np.stack([rng.standard_normal(prior.white) for rng in rngs])
         theta = prior.push(white, threads=1)
         clean = model.forward(theta, threads=1)
@@ -202,7 +204,7 @@ class _Study:
             r = these[int(np.argwhere(~np.isfinite(clean))[0, 0])]
             raise ValueError(
                 f"the model is not finite at the draw of the prior of replicate {r} "
-                f"(white noise np.random.default_rng([{self.seed}, {r}]).standard_normal"
+                f"(white noise {spelled(self.purpose, self.seed, r)}.standard_normal"
                 f"({prior.white})): take a prior that stays where the equation makes sense"
             )
         noise = np.stack([rng.standard_normal(self.std.size) for rng in rngs])
@@ -219,7 +221,7 @@ class _Study:
             warmup=plan.warmup,
             thin=plan.thin,
             chains=plan.chains * len(these),
-            seed=seed_of(self.seed, these[0], 1),
+            seed=derived_seed(self.purpose, self.seed, these[0], 1),
             start=start,
             threads=1,
             progress=False,

@@ -90,7 +90,8 @@ def coverage_study(
     store : path, optional
         A folder in which finished replicates are kept. The same call again goes on where a killed
         one stopped, and more ``replicates`` or ``sizes`` extend it; the numbers are those of a
-        study in one go. ``make_data`` is told from another by the data of the first replicate only.
+        study in one go. ``make_data`` is told from another by the first replicate only: its data,
+        noise, prior and potential.
     threads : int
         0 is OpenMP's own choice. The numbers do not depend on it.
     progress : bool

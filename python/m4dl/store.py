@@ -53,7 +53,7 @@ class Problem:
     def of(
         cls,
         posterior: Posterior,
-        kernel: Kernel,
+        kernel: Kernel | None,
         start: Array,
         functionals: Mapping[str, Array | Functional],
         settings: dict[str, Any],

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ive
 
+from ._streams import Purpose, generator
 from ._validate import Array, array, integer, number, positive
 from .meshes import TriangleMesh
 from .models.base import Model
@@ -95,7 +96,7 @@ def check_derivatives(
         raise ValueError(f"{type(model).__name__} has no derivative to check")
     x = array("theta", theta, (model.parameters,))
     step, tolerance = positive("step", step), positive("tolerance", tolerance)
-    rng = np.random.default_rng(integer("seed", seed, 0))
+    rng = generator(Purpose.DERIVATIVES, integer("seed", seed, 0))
     h, w = (v / np.linalg.norm(v) for v in map(rng.standard_normal, (x.size, model.outputs)))
 
     gap = push_order = pull_order = None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pickle import PicklingError
-from types import FunctionType
 from typing import Any
 
 from .. import _core
@@ -57,15 +54,3 @@ class PythonModel(Model):
                 batched,
             )
         )
-
-    def __reduce__(self) -> Any:
-        by_value = any(m.endswith("cloudpickle") or m == "dill" for m in sys.modules)
-        for name in ("forward", "gradient"):
-            function = self._arguments.arguments.get(name)
-            if isinstance(function, FunctionType) and "<" in function.__qualname__ and not by_value:
-                raise PicklingError(
-                    f"{type(self).__name__} cannot be pickled: its {name} is found by no name, "
-                    f"got {function.__qualname__}; define it at the top of a module, or pickle "
-                    "with cloudpickle"
-                )
-        return super().__reduce__()

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._fixed import Rebuilt
+from .._streams import Purpose, derived_seed
 from .._validate import Array, array, integer, number, rows, rows_with, thread_count
 from ..meshes import Mesh, check_domain
 
@@ -63,11 +64,29 @@ class Prior(Rebuilt):
         """Return T'(xi) dxi, (..., D)."""
         return self._derivative(self.core.tangent, xi, "dxi", dxi, self.white, self.parameters)
 
-    def draw(self, count: int, seed: int) -> Array:
-        """Return ``count`` independent draws of theta, (count, D)."""
+    def draw(self, count: int, seed: int, *, stream: int = 0) -> Array:
+        """Return ``count`` independent draws of theta, (count, D).
+
+        The white noise is a function of ``seed`` and ``stream`` alone, so that one seed gives the
+        same fields on a finer mesh, or with another length or mean, as far as the white noise
+        means the same. It follows that **two priors with one seed are not independent**: two
+        Matern priors on one grid give fields with correlation 1. For two unknowns of one problem
+        take different streams (or seeds), or one draw of a :class:`m4dl.VectorPrior`.
+
+        Parameters
+        ----------
+        count : int
+        seed : int
+            In [0, 2**64). Chains, Laplace approximations and all else that takes a seed have random
+            numbers of their own, also for this one.
+        stream : int
+            Another number gives independent draws for the same seed.
+        """
         count = integer("count", count, 1)
         if integer("seed", seed, 0) >= 2**64:
             raise ValueError(f"seed must be below 2**64, got {seed}")
+        if integer("stream", stream, 0):
+            seed = derived_seed(Purpose.PRIOR_STREAM, seed, stream)
         return self.push(_core.prior_white_noise(seed, count, self.white))
 
     def marginal_std(self) -> Array:
