@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import m4dl
@@ -133,8 +134,8 @@ def test_an_interrupted_demo_shows_what_is_finished(
     def second_is_stopped(*args, **options):
         draws = real(*args, **options)
         calls.append(draws)
-        draws.complete = len(calls) != 6  # two pilot runs and the run itself, for each N
-        return draws
+        # two pilot runs and the run itself, for each N
+        return replace(draws, complete=len(calls) != 6)
 
     monkeypatch.setattr("m4dl.demo.settings.sample", second_is_stopped)
     settings = Settings(seed=1, chains=2, draws=6, warmup=40, threads=1, out=tmp_path, quiet=True)
@@ -148,8 +149,7 @@ def test_an_interrupted_demo_with_too_few_draws_shows_nothing(
 ) -> None:
     def stopped(*args, **options):
         draws = m4dl.sample(*args, **options | {"draws": 2})
-        draws.complete = False
-        return draws
+        return replace(draws, complete=False)
 
     monkeypatch.setattr("m4dl.demo.settings.sample", stopped)
     settings = Settings(seed=1, chains=2, draws=6, warmup=40, threads=1, out=tmp_path, quiet=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import m4dl
@@ -106,8 +107,7 @@ def test_an_interrupted_demo_shows_what_is_finished(
     def third_is_stopped(*args, **options):
         draws = real(*args, **options)
         calls.append(draws)
-        draws.complete = len(calls) != 3
-        return draws
+        return replace(draws, complete=len(calls) != 3)
 
     monkeypatch.setattr("m4dl.demo.settings.sample", third_is_stopped)
     settings = Settings(seed=1, chains=2, draws=6, warmup=40, threads=1, out=tmp_path, quiet=True)
