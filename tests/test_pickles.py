@@ -172,6 +172,9 @@ def test_results_of_a_store_reopen_it(tmp_path: Any) -> None:
     again = pickle.loads(pickle.dumps(kept))
     np.testing.assert_array_equal(np.asarray(again.theta[:]), np.asarray(kept.theta[:]))
     assert again.mean().tolist() == kept.mean().tolist()
+    for run in (kept, again):
+        with pytest.raises(ValueError, match="read-only"):
+            run.theta[0, 0, 0] = 1.0
 
 
 def test_dicts_and_lists_of_results_become_ones_own() -> None:

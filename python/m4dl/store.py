@@ -303,9 +303,10 @@ class StoreRecorder:
             self._store.write(theta, log_likelihood, start)
 
     def result(self, **metadata: Any) -> Draws:
-        """Return the draws, with ``theta`` left on disk."""
+        """Return the draws, with ``theta`` left on disk, where nobody writes through it."""
         log_likelihood = np.asarray(self._store.log_likelihood[:])
-        return Draws(self._store.theta, log_likelihood, **metadata)
+        theta = _zarr().open_group(str(self._store.path), mode="r")["theta"]
+        return Draws(theta, log_likelihood, **metadata)
 
 
 def stored_problem(path: str | os.PathLike[str]) -> Problem | None:
