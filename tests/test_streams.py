@@ -64,7 +64,7 @@ def everything() -> Iterator[tuple[str, Any]]:
     yield "prior, other stream", of.prior.draw(3, SEED, stream=1)
     yield "map", m4dl.find_map(of, seed=SEED)
     fit = m4dl.laplace(of, seed=SEED)
-    yield "laplace", fit.draw(3, SEED)
+    yield "laplace", (fit.draw(3, SEED), fit.draw_white(3, SEED))
     yield "refined", m4dl.refined_metric(fit, seed=SEED, draws=20)
     yield "sample", m4dl.sample(of, m4dl.HMC(), draws=20, **quiet)
     yield "pcn", m4dl.sample(of, m4dl.PCN(), draws=20, start="prior", **quiet)
@@ -87,7 +87,9 @@ def everything() -> Iterator[tuple[str, Any]]:
             **quiet,
         ),
     )
-    yield "rays", m4dl.Rays.random(m4dl.Disk(), 3, SEED)
+    disk = m4dl.Disk()
+    yield "rays", m4dl.Rays.random(disk, 3, SEED)
+    yield "geodesics", m4dl.Geodesics.random(disk, 3, SEED, sound_speed=np.ones_like)
     yield "derivatives", testing.check_derivatives(of.model, np.zeros(4), seed=SEED)
 
 
@@ -100,6 +102,25 @@ def test_no_stream_serves_two_purposes(uses: dict[Any, set[str]]) -> None:
     # nor is any the user's own generator
     users = np.random.SeedSequence(SEED).generate_state(4, np.uint64).tolist()
     assert ("numpy", *users) not in uses
+
+
+def test_all_that_takes_a_seed_is_watched() -> None:
+    """But for comparisons of kernels, whose chains share theirs, as documented."""
+    taking = {
+        f"{name}.{inner}" if inner else name
+        for space in (m4dl, testing)
+        for name, thing in vars(space).items()
+        for inner, function in [("", thing), *(vars(thing).items() if type(thing) is type else ())]
+        if getattr(thing, "__module__", "").startswith("m4dl") and not inner.startswith("__")
+        if thing is not generator
+        for function in [getattr(function, "__func__", function)]
+        if inspect.isfunction(function) and "seed" in inspect.signature(function).parameters
+    }
+    assert len(taking) > 12
+    source = inspect.getsource(everything)
+    missing = {name for name in taking if f"{name.split('.')[-1]}(" not in source}
+    kernels = {name for name in taking if name.endswith(".start")}  # which sample calls
+    assert missing - kernels == {"compare_kernels"}
 
 
 def test_white_noises_of_one_seed_are_independent() -> None:

@@ -31,8 +31,8 @@ class Draws(Record):
     Parameters
     ----------
     theta : (chain, draw, D) array
-        The draws. They may stay on disk: anything with ``shape`` and NumPy slicing, such as a Zarr
-        array.
+        The draws, read-only: take a copy to change them. They may stay on disk: anything with
+        ``shape`` and NumPy slicing, such as a Zarr array.
     log_likelihood : (chain, draw) array
     **about
         The run: see `Record`.

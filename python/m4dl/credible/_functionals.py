@@ -29,7 +29,8 @@ class Interval(Fixed):
     Parameters
     ----------
     functional : (D,) array or callable, or str
-        Weights psi, for <theta, psi> = sum psi_i theta_i, or a function of fields (n, D) -> (n,).
+        Weights psi, for <theta, psi> = sum psi_i theta_i, or a function of fields (n, D) -> (n,),
+        which gets them read-only.
         A name stands for one of ``Moments.functionals``.
     kind : {"equal-tailed", "highest-density"}
         Quantiles that leave out the same probability on both sides, or the shortest interval.
