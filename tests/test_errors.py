@@ -235,7 +235,7 @@ PRIORS: list[Case] = [
     (lambda: m4dl.InterpolatedPrior(m4dl.MaternPrior(GRID), KUHN), VALUE,
      "mesh must have dimension 2, as the grid"),
     (lambda: m4dl.InterpolatedPrior(m4dl.MaternPrior(m4dl.Grid((4, 4), [(0, 0.9), (0, 1)])), CROSS),
-     VALUE, "mesh: node 1 (1, 0) lies outside Grid"),
+     VALUE, "mesh: node 1 (1.0, 0.0) lies outside Grid"),
     (lambda: m4dl.MaternPrior(GRID, mean=Z3), VALUE, "mean must have shape (25,), got (3,)"),
     (lambda: m4dl.MaternPrior(GRID, mean=np.nan), VALUE, "mean must be finite, got nan"),
     (lambda: m4dl.MaternPrior((4, 4)), TYPE,

@@ -1,4 +1,5 @@
 // Forward maps and the meshes they live on.
+#include "m4dl/fem/conforming.hpp"
 #include "m4dl/model/darcy.hpp"
 #include "m4dl/model/linear.hpp"
 #include "m4dl/model/schrodinger.hpp"
@@ -140,7 +141,9 @@ void bind_simplices(py::module_& m, const char* name) {
                  std::vector<typename Mesh::Cell> nodes(static_cast<std::size_t>(cells.shape(0)));
                  for (std::size_t k = 0; k < nodes.size(); ++k)
                      std::copy_n(cells.data() + k * (D + 1), D + 1, nodes[k].begin());
-                 return Mesh(to_matrix(points), std::move(nodes));
+                 Mesh mesh(to_matrix(points), std::move(nodes));
+                 ConformityCheck<D>(mesh).run();
+                 return mesh;
              }),
              "points"_a, "cells"_a)
         .def("boundary", &Mesh::boundary)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._fixed import Rebuilt
-from ._validate import Array, choice, integer, number
+from ._validate import Array, array, choice, integer, number
 
 LOCATIONS = ("nodes", "interior", "cells")
 
@@ -97,10 +97,16 @@ class Grid(Rebuilt):
         mesh = np.meshgrid(*self.axes(at), indexing="ij")
         return np.stack([x.ravel() for x in mesh], axis=1)
 
-    def contains(self, points: Array) -> NDArray[np.bool_]:
-        """Which rows of ``points`` (m, dim) lie in the closed box."""
+    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Which rows of ``points`` (m, dim) lie in the closed box, or next to it by rounding.
+
+        That is 1e-10 of a cell, as on triangles, and a few units in the last place of its corners.
+        """
+        x = array("points", points, (None, self.dim))
         low, high = np.array(self.extent).T
-        return np.asarray(((points >= low) & (points <= high)).all(axis=1))
+        corner = np.maximum(np.abs(low), np.abs(high))
+        slack = 1e-10 * np.array(self.spacing) + 4 * np.finfo(np.float64).eps * corner
+        return np.asarray(((x >= low - slack) & (x <= high + slack)).all(axis=1))
 
     def __repr__(self) -> str:
         unit = all(e == (0.0, 1.0) for e in self.extent)

@@ -58,17 +58,32 @@ class SimplexMesh(Rebuilt):
                 f"cells must index the {count} points, got {self.cells[outside][0]} "
                 f"in cell {np.argwhere(outside)[0][0]}"
             )
-        edges = self._edges()
-        # Hadamard: |det E| is at most the product of the lengths of the edges.
-        bound = np.linalg.norm(edges, axis=2).prod(axis=1)
-        flat = np.flatnonzero(np.abs(np.linalg.det(edges)) <= 1e-14 * bound)
-        if flat.size:
-            raise ValueError(f"cells must not be degenerate, got cell {flat[0]} of {self._size} 0")
+        self._check_cells()
         unused = np.flatnonzero(np.bincount(self.cells.ravel(), minlength=count) == 0)
         if unused.size:
             raise ValueError(f"every point must belong to a cell, point {unused[0]} does not")
         self.core = getattr(_core, type(self).__name__)(self.points, self.cells)
         self.boundary: NDArray[np.int64] = np.flatnonzero(self.core.boundary())
+
+    def _check_cells(self) -> None:
+        """Refuse cells that are flat, or whose size is no number in this unit of length."""
+        corners = self.points[self.cells]
+        extent = float(np.abs(self.points - self.points[0]).max(initial=0.0)) or 1.0
+        edges = corners[:, 1:] / extent - corners[:, :1] / extent
+        volumes = np.abs(np.linalg.det(edges))
+        # Hadamard: |det E| is at most the product of the lengths of the edges.
+        flat = np.flatnonzero(volumes <= 1e-14 * np.linalg.norm(edges, axis=2).prod(axis=1))
+        if flat.size:
+            raise ValueError(f"cells must not be degenerate, got cell {flat[0]} of {self._size} 0")
+        with np.errstate(over="ignore", under="ignore"):
+            sizes = volumes / math.factorial(self.dim) * np.float64(extent) ** self.dim
+        tiny = np.finfo(np.float64).tiny
+        wrong = np.flatnonzero(~((sizes >= tiny) & (sizes <= 1 / tiny)))
+        if wrong.size:
+            raise ValueError(
+                f"the {self._size} of cell {wrong[0]}, {sizes[wrong[0]]:g}, is no number to "
+                "compute with: take another unit of length"
+            )
 
     @classmethod
     def _kuhn(cls, cells: Sequence[int], extent: Sequence[Sequence[float]] | None) -> Self:
@@ -151,7 +166,8 @@ class TriangleMesh(SimplexMesh):
     Raises
     ------
     ValueError, TypeError
-        Wrong shapes, indices outside the points, degenerate triangles, nodes in no triangle.
+        Wrong shapes, indices outside the points, degenerate triangles, nodes in no triangle;
+        cells that are there twice or overlap, two nodes at one place, nodes that hang on a cell.
     """
 
     dim = 2
@@ -186,7 +202,8 @@ class TetrahedronMesh(SimplexMesh):
     Raises
     ------
     ValueError, TypeError
-        Wrong shapes, indices outside the points, degenerate tetrahedra, nodes in no tetrahedron.
+        Wrong shapes, indices outside the points, degenerate tetrahedra, nodes in no tetrahedron;
+        cells that are there twice or overlap, two nodes at one place, nodes that hang on a cell.
     """
 
     dim = 3
@@ -241,6 +258,8 @@ def check_points(mesh: Mesh, points: ArrayLike) -> Array:
     if isinstance(mesh, Grid):
         outside = np.flatnonzero(~mesh.contains(x))
         if outside.size:
-            where = ", ".join(f"{v:g}" for v in x[outside[0]])
-            raise ValueError(f"points: row {outside[0]} ({where}) lies outside the domain")
+            where = ", ".join(repr(float(v)) for v in x[outside[0]])
+            raise ValueError(
+                f"points: row {outside[0]} ({where}) lies outside the domain {mesh.extent}"
+            )
     return x  # on simplices, the core looks for the cell that holds each point

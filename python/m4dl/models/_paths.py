@@ -65,8 +65,8 @@ def sampling(field: Any, at: str, points: Array) -> tuple[Indices, Array]:
     if isinstance(field, Grid):
         outside = np.flatnonzero(~field.contains(points))
         if outside.size:
-            x, y = points[outside[0]]
-            raise ValueError(f"rays must lie in the field's {field!r}, got ({x:g}, {y:g})")
+            x, y = points[outside[0]].tolist()
+            raise ValueError(f"rays must lie in the field's {field!r}, got ({x!r}, {y!r})")
         if at == "cells":
             low, width = np.array([a for a, _ in field.extent]), np.asarray(field.spacing)
             most = np.asarray(field.cells) - 1
@@ -96,8 +96,8 @@ def _at_the_boundary(mesh: TriangleMesh, points: Array) -> tuple[Indices, Array]
         row = np.arange(len(nearest))
         far = distance[row, nearest] > 0.5 * np.linalg.norm(along[nearest], axis=1)
         if far.any():
-            px, py = points[first + np.flatnonzero(far)[0]]
-            raise ValueError(f"rays must lie in the field's {mesh!r}, got ({px:g}, {py:g})")
+            px, py = points[first + np.flatnonzero(far)[0]].tolist()
+            raise ValueError(f"rays must lie in the field's {mesh!r}, got ({px!r}, {py!r})")
         node[first + row, :2] = edges[nearest]
         weight[first + row, 0] = 1.0 - t[row, nearest]
         weight[first + row, 1] = t[row, nearest]

@@ -54,7 +54,7 @@ class InterpolatedPrior(Prior):
         x: Any = mesh.coordinates("nodes")
         outside = np.flatnonzero(~grid.contains(x))
         if outside.size:
-            where = ", ".join(f"{v:g}" for v in x[outside[0]])
+            where = ", ".join(repr(float(v)) for v in x[outside[0]])
             raise ValueError(f"mesh: node {outside[0]} ({where}) lies outside {grid!r}")
         core = _core.interpolated_prior(prior.core, grid.core, x)
         mean = np.asarray(core.push(np.zeros((1, prior.white))))[0]

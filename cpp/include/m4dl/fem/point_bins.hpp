@@ -37,6 +37,8 @@ public:
         order_ = counting_sort(order_, bins, [&](Index p) { return bin[p]; });
     }
 
+    const Points& points() const { return points_; }
+
     // Calls visit(p) for every point in the closed box.
     template <class Visit>
     void each_in(const Point& low, const Point& high, Visit&& visit) const {

@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "m4dl/fem/facets.hpp"
 #include "m4dl/fem/grid.hpp"
 #include "m4dl/fem/point_bins.hpp"
 
@@ -33,8 +34,10 @@ public:
     // |T| = |det E|/D!, where row k of E is the edge from node 0 to node k + 1.
     double measure(const Cell& cell) const {
         constexpr double factorial = D == 2 ? 2.0 : 6.0;
-        return std::abs(edges(cell).determinant()) / factorial;
+        return std::abs(determinant(cell)) / factorial;
     }
+    // det E: its sign is the orientation.
+    double determinant(const Cell& cell) const { return edges(cell).determinant(); }
 
     // grad l_j . (x_k - x_0) = delta_jk for j, k >= 1: these are the columns of E^{-1}, and
     // l_0 = 1 - l_1 - ... - l_D.
@@ -53,22 +56,28 @@ public:
         std::vector<Weights> out(static_cast<std::size_t>(at.rows()));
         const Points x = at;  // with its number of columns known
         const PointBins<D> bins(x);
-        for (const Cell& cell : cells_) {
-            typename PointBins<D>::Point low = points_.row(cell[0]), high = low;
-            for (const Index node : cell) {
-                low = low.min(points_.row(node).array());
-                high = high.max(points_.row(node).array());
-            }
-            // l >= -slack for all hat functions allows a point so far outside.
-            const auto margin = (D * slack * (high - low)).eval();
-            bins.each_in(low - margin, high + margin, [&](Index p) {
+        for (const Cell& cell : cells_)
+            each_in(bins, cell, slack, [&](Index p, const Barycentric& l) {
                 if (!out[p].empty()) return;
-                const Barycentric l = barycentric(cell, x.row(p));
-                if (l.minCoeff() < -slack) return;
                 for (int k = 0; k <= D; ++k) out[p].emplace_back(cell[k], l[k]);
             });
-        }
         return out;
+    }
+
+    // visit(p, weights) for the binned points in a cell, or so close that no hat function is below -slack.
+    template <class Visit>
+    void each_in(const PointBins<D>& bins, const Cell& cell, double slack, Visit&& visit) const {
+        typename PointBins<D>::Point low = points_.row(cell[0]), high = low;
+        for (const Index node : cell) {
+            low = low.min(points_.row(node).array());
+            high = high.max(points_.row(node).array());
+        }
+        // l >= -slack for all hat functions allows a point so far outside.
+        const auto margin = (D * slack * (high - low)).eval();
+        bins.each_in(low - margin, high + margin, [&](Index p) {
+            const Barycentric l = barycentric(cell, bins.points().row(p));
+            if (l.minCoeff() >= -slack) visit(p, l);
+        });
     }
 
 private:
@@ -86,29 +95,13 @@ private:
         return l;
     }
 
-    // Nodes on faces that belong to one cell only. Sorted by their nodes, equal faces are
-    // neighbours.
+    // Nodes of facets that belong to one cell only.
     std::vector<bool> find_boundary() const {
-        using Face = std::array<Index, D>;
-        std::vector<Face> faces;
-        faces.reserve(cells_.size() * (D + 1));
-        for (Cell cell : cells_) {
-            std::sort(cell.begin(), cell.end());
-            for (int opposite = 0; opposite <= D; ++opposite) {
-                Face& face = faces.emplace_back();
-                std::remove_copy(cell.begin(), cell.end(), face.begin(), cell[opposite]);
-            }
-        }
-        for (int k = D - 1; k >= 0; --k)
-            faces = counting_sort(faces, node_count(), [k](const Face& face) { return face[k]; });
         std::vector<bool> on(static_cast<std::size_t>(node_count()), false);
-        for (auto face = faces.begin(); face != faces.end();) {
-            const auto next =
-                std::find_if(face, faces.end(), [&](const Face& other) { return other != *face; });
-            if (next - face == 1)
-                for (const Index node : *face) on[node] = true;
-            face = next;
-        }
+        each_facet<D>(sorted_facets<D>(cells_, node_count()), [&](auto first, auto last) {
+            if (last - first == 1)
+                for (const Index node : first->nodes) on[static_cast<std::size_t>(node)] = true;
+        });
         return on;
     }
 

@@ -1,6 +1,7 @@
 // Collects an affine system on all nodes of a mesh and eliminates the Dirichlet ones.
 #pragma once
 
+#include <limits>
 #include <sstream>
 
 #include "m4dl/fem/grid.hpp"
@@ -104,6 +105,7 @@ std::vector<Weights> interpolation(const Mesh& mesh, const Matrix& points) {
     for (Index p = 0; p < points.rows(); ++p) {
         if (!out[p].empty()) continue;
         std::ostringstream where;
+        where.precision(std::numeric_limits<double>::max_digits10);
         for (Index a = 0; a < points.cols(); ++a) where << (a == 0 ? "" : ", ") << points(p, a);
         require(false, "points: row ", p, " (", where.str(), ") lies outside the domain");
     }
