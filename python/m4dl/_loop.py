@@ -135,12 +135,12 @@ class Loop:
                 f"the store {disk.path} holds {self.recorder.done} draws per chain, "
                 f"more than draws={self.draws}"
             )
-        if isinstance(self.recorder, StoreRecorder):
-            # also when all is done: an extension that died may have left the arrays longer
-            disk.resize(self.draws)
-        if self.recorder.done < self.draws:
-            if saved:
-                disk.resumed.append(about)
+        # also when all is done: an extension that died may have left the arrays longer
+        mended = isinstance(self.recorder, StoreRecorder) and self.recorder.open(self.draws)
+        going_on = self.recorder.done < self.draws
+        if going_on and saved:
+            disk.resumed.append(about)
+        if going_on or mended:
             self._checkpoint()  # a store that cannot be written says so before hours of sampling
 
     def advance_all(self, progress: bool) -> None:

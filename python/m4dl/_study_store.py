@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ._files import writing
+from ._problem import Problem
 from ._study import Replicate
 from ._validate import Array
-from .store import Problem, _writing
 
 FORMAT = 2
 
@@ -42,7 +43,7 @@ class StudyStore:
         now = {"m4dl_study": FORMAT, **settings, **_first(*first)}
         now = json.loads(json.dumps(now))
         about = self.path / "study.json"
-        with _writing(self.path):
+        with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         if not about.exists():
             if any(p for p in self.path.iterdir() if p.suffix != ".part"):
@@ -100,7 +101,7 @@ def _digits(values: Array) -> list[str]:
 
 def _write(file: Path, value: Any) -> None:
     part = file.with_suffix(".part")
-    with _writing(file.parent):
+    with writing(file.parent):
         with part.open("w", encoding="utf-8") as out:
             json.dump(value, out)  # floats come back to the bit; NaN is Python's own spelling
             out.flush()

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from . import _validate
 from ._learn import Lessons
 from ._loop import DrawsRecorder, Loop, Recorder
+from ._problem import Problem
 from ._start import prepare
 from ._validate import Array
 from .draws import Draws, Moments
@@ -18,7 +19,7 @@ from .kernels import Kernel
 from .moments import Functional, MomentsRecorder, validate_functionals
 from .posterior import Posterior, check_posterior
 from .provenance import provenance
-from .store import Problem, Store, StoreRecorder
+from .store import Store, StoreRecorder
 
 
 @overload

@@ -5,130 +5,42 @@ A store is a Zarr group ``run.zarr`` with the arrays ``theta`` and ``log_likelih
 run stands). Two rules make a kill harmless at any instant. The folder and its checkpoints are
 written aside and renamed. And draws are written in whole chunks; those of a chunk that is not full
 are part of the checkpoint, so no chunk that it relies on is touched again.
+
+A third makes damage harmless: whatever is read is compared with a digest. A checkpoint has its own,
+those of the files of all chunks, and that of the problem it belongs to; the problem has those of
+Zarr's metadata, in which the number of draws alone may change.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import uuid
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ._fixed import read_only
+from ._files import (
+    LEFT,
+    Sections,
+    aside_name,
+    damaged,
+    digest,
+    fsync,
+    load,
+    replace,
+    save,
+    sweep,
+    writing,
+)
+from ._problem import Problem
 from ._validate import Array
 from .draws import Draws
-from .kernels import Kernel
-from .moments import Chunks, Functional, chunk_length
-from .posterior import Posterior
+from .moments import Chunks, chunk_length
 
-FORMAT = 3
-Sections = dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What was sampled and how: everything that must agree for a run to be continued.
-
-    Attributes
-    ----------
-    settings : dict
-        Values that are compared exactly, by name.
-    exact, close : dict of str to ndarray
-        Arrays that are compared bit for bit, and to a relative 1e-9 of their largest entry.
-    """
-
-    settings: dict[str, Any]
-    exact: dict[str, Array]
-    close: dict[str, Array]
-
-    @classmethod
-    def of(
-        cls,
-        posterior: Posterior,
-        kernel: Kernel | None,
-        start: Array,
-        functionals: Mapping[str, Array | Functional],
-        settings: dict[str, Any],
-    ) -> Problem:
-        """Describe a run: model and prior enter by their values at two fixed points."""
-        # multiples of irrational numbers modulo 1: the same on every machine, without structure
-        index = np.arange(1, posterior.white + 1)
-        points = np.sqrt(12.0) * ((index * np.sqrt([[5.0], [2.0]])) % 1.0 - 0.5)
-        theta = np.asarray(posterior.prior.push(points))
-        exact = {"data": posterior.data, "noise": posterior.noise.expand(posterior.data.size)}
-        metric = getattr(kernel, "metric", None)
-        if metric is not None and not isinstance(metric, str):
-            # the kernel's repr shows no more than their range
-            exact |= {f"metric {name}": values for name, values in metric.arrays().items()}
-        close = {
-            "prior": theta,
-            "start": start,
-            "model": posterior.potential(posterior.probes(points)),
-        }
-        if (coarse := getattr(kernel, "coarse_posterior", None)) is not None:
-            exact["coarse data"] = coarse.data
-            exact["coarse noise"] = coarse.noise.expand(coarse.data.size)
-            close["coarse prior"] = np.asarray(coarse.prior.push(points))
-            close["coarse model"] = coarse.potential(points)
-        for name, functional in functionals.items():
-            label = f"functional {name!r}"
-            if callable(functional):
-                close[label] = np.asarray(functional(read_only(theta)), dtype=np.float64)
-            else:
-                exact[label] = functional
-        return cls({**settings, "functionals": list(functionals)}, exact, close)
-
-    def differences(self, stored: Problem) -> list[str]:
-        """Say in words what is different in a stored problem."""
-        out = [
-            f"{name} (stored {stored.settings.get(name)}, now {value})"
-            for name, value in self.settings.items()
-            if stored.settings.get(name) != value
-        ]
-        for name, now in self.exact.items():
-            out += _difference(name, stored.exact.get(name), now, 0.0)
-        for name, now in self.close.items():
-            # the potential is a matter of the model only if all else that enters it agrees
-            level = name.removesuffix("model")
-            enters = tuple(f"{level}{part}" for part in ("data", "noise", "prior"))
-            if not name.endswith("model") or not any(d.startswith(enters) for d in out):
-                out += _difference(name, stored.close.get(name), now, 1e-9)
-        return out
-
-    def sections(self) -> Sections:
-        """Return the problem in the form in which it is saved."""
-        text = {"json": np.array(json.dumps(self.settings))}
-        return {"settings": text, "exact": self.exact, "close": self.close}
-
-    @classmethod
-    def from_sections(cls, sections: Sections) -> Problem:
-        """Read what :meth:`sections` returned."""
-        settings = json.loads(str(sections["settings"]["json"]))
-        return cls(settings, sections.get("exact", {}), sections.get("close", {}))
-
-
-def _difference(name: str, stored: Array | None, now: Array, rtol: float) -> list[str]:
-    if stored is None:
-        return []  # a functional that is not there: the list of names says so
-    if stored.shape != now.shape:
-        return [f"{name} (stored shape {stored.shape}, now {now.shape})"]
-    scale = np.nanmax(np.abs(now), initial=0.0, where=np.isfinite(now))
-    differ = ~np.isclose(stored, now, rtol=0.0, atol=rtol * scale, equal_nan=True)
-    if not differ.any():
-        return []
-    first = tuple(int(i) for i in np.argwhere(differ)[0])
-    return [
-        f"{name} ({int(differ.sum())} of {now.size} values, the first at index {first}: "
-        f"stored {stored[first]:.10g}, now {now[first]:.10g})"
-    ]
+FORMAT = 4
 
 
 class Store:
@@ -173,63 +85,63 @@ class Store:
         shape: tuple[int, int, int] | None,
         provenance: dict[str, Any],
     ) -> None:
-        zarr = _zarr()
+        _zarr()
         self.path = Path(path)
         self.resumed: list[dict[str, Any]] = []
         self._state = self.path / "checkpoint" / "state.npz"
-        self._unsynced: list[Path] = []
-        with _writing(self.path):
+        sweep(self.path)
+        sweep(self._state)
+        with writing(self.path):
             empty = not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
         if empty:
-            with _writing(self.path):
+            with writing(self.path):
                 self._create(problem, shape, provenance)
         self.provenance = self._identify()
-        stored = Problem.from_sections(_load(self.path / "checkpoint" / "problem.npz"))
-        if different := problem.differences(stored):
+        sections, self._problem = load(self.path / "checkpoint" / "problem.npz")
+        if different := problem.differences(Problem.from_sections(sections)):
             raise ValueError(
                 f"the store {self.path} belongs to a different run: {'; '.join(different)}. "
                 "It is left as it is; choose another path"
             )
-        if shape is not None:
-            group = zarr.open_group(self.path, mode="r+")
-            self.theta, self.log_likelihood = group["theta"], group["log_likelihood"]
+        self._metadata: dict[str, str] = json.loads(str(sections["store"]["metadata"]))
+        for name in self._metadata:
+            self._read_metadata(name)
+        from ._chunk_files import ChunkFiles
+
+        self._files = ChunkFiles(self.path)
+        self._synced: dict[str, str] = {}
 
     def _create(
         self, problem: Problem, shape: tuple[int, int, int] | None, provenance: dict[str, Any]
     ) -> None:
         """Build the store aside and rename it: a kill leaves nothing, or a whole store."""
-        aside = self.path.with_name(f".{self.path.name}-{uuid.uuid4().hex}")
+        aside = self.path.with_name(aside_name(self.path.name))
         try:
             aside.mkdir(parents=True)
             attributes = {"m4dl_format": FORMAT, "provenance": provenance}
             group = _zarr().open_group(aside, mode="w", zarr_format=3, attributes=attributes)
             group.create_group("checkpoint")
             if shape is not None:
-                chains, _, size = shape
-                length = chunk_length(chains, size)
-                names = ("chain", "draw", "parameter")
-                common: dict[str, Any] = {"dtype": "float64", "fill_value": np.nan}
-                group.create_array(
-                    "theta", shape=shape, chunks=(1, length, size), dimension_names=names, **common
-                )
-                group.create_array(
-                    "log_likelihood",
-                    shape=shape[:2],
-                    chunks=(chains, length),
-                    dimension_names=names[:2],
-                    **common,
-                )
-            _save(aside / "checkpoint" / "problem.npz", problem.sections())
+                _create_arrays(group, shape)
+            found = sorted(aside.rglob("zarr.json"))
+            metadata = {f.relative_to(aside).as_posix(): _fixed_part(f.read_text()) for f in found}
+            about = {"store": {"metadata": np.array(json.dumps(metadata))}}
+            bound = save(aside / "checkpoint" / "problem.npz", {**problem.sections(), **about})
+            # a checkpoint from the beginning: one that is missing was there
+            save(aside / "checkpoint" / "state.npz", _own(bound, [], {}))
             aside.rename(self.path)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
 
     def _identify(self) -> dict[str, Any]:
+        file = self.path / "zarr.json"
         try:
-            attributes = json.loads((self.path / "zarr.json").read_text())["attributes"]
+            attributes = json.loads(file.read_text())["attributes"]
             found, provenance = attributes["m4dl_format"], attributes["provenance"]
         except (OSError, ValueError, KeyError, TypeError) as error:
+            if (self.path / "checkpoint" / "problem.npz").exists():
+                raise damaged(file, error) from error
             raise ValueError(
                 f"{self.path} exists and is not an m4dl store; it is left as it is, "
                 "choose another path"
@@ -238,39 +150,93 @@ class Store:
             raise ValueError(f"{self.path} has store format {found}; this m4dl reads {FORMAT}")
         return dict(provenance)
 
+    def _read_metadata(self, name: str) -> dict[str, Any]:
+        """Return Zarr's description of the store or an array, if it is the one it was made with."""
+        file = self.path / name
+        try:
+            text = file.read_text()
+            same = _fixed_part(text) == self._metadata[name]
+        except (OSError, ValueError) as error:
+            raise damaged(file, error) from error
+        if not same:
+            raise damaged(file, "it is not the one the store was made with")
+        return dict(json.loads(text))
+
+    @property
+    def length(self) -> int:
+        """Number of draws in a chunk."""
+        grid = self._read_metadata("theta/zarr.json")["chunk_grid"]
+        return int(grid["configuration"]["chunk_shape"][1])
+
     def load(self) -> Sections | None:
         """Return the last checkpoint; None if there is none yet."""
-        if not self._state.exists():
-            return None
-        sections = _load(self._state)
-        self.resumed = json.loads(str(sections.pop("store")["resumed"]))
-        return sections
+        sections, _ = load(self._state)
+        own = sections.pop("store")
+        if str(own["problem"]) != self._problem:
+            raise ValueError(f"{self._state} belongs to another run; {LEFT}")
+        self.resumed = json.loads(str(own["resumed"]))
+        self._files.files = json.loads(str(own["files"]))
+        self._synced = dict(self._files.files)
+        return sections or None
 
     def save(self, sections: Sections) -> None:
         """Write a checkpoint, after what it relies on has reached the disk."""
-        with _writing(self.path):
-            for file in self._unsynced:
-                _fsync(file)
-            self._unsynced.clear()
-            own = {"resumed": np.array(json.dumps(self.resumed))}
-            _save(self._state, {**sections, "store": own})
+        files = dict(self._files.files)
+        with writing(self.path):
+            for key, value in files.items():
+                if self._synced.get(key) != value:
+                    fsync(self.path / key)
+            save(self._state, {**sections, **_own(self._problem, self.resumed, files)})
+        self._synced = files
 
     def resize(self, draws: int) -> None:
-        """Give the arrays room for so many draws, if they have not."""
-        with _writing(self.path):
-            for array in (self.theta, self.log_likelihood):
-                if array.shape[1] != draws:
-                    array.resize((array.shape[0], draws, *array.shape[2:]))
+        """Give the arrays room for so many draws, if they have not; no chunk is touched."""
+        for name in self._metadata:
+            metadata = self._read_metadata(name)
+            if metadata["node_type"] == "array" and metadata["shape"][1] != draws:
+                metadata["shape"][1] = draws
+                with writing(self.path):
+                    replace(self.path / name, json.dumps(metadata, indent=2).encode())
+        self.theta, self.log_likelihood = self._arrays(read_only=False)
+
+    def _arrays(self, read_only: bool) -> tuple[Any, Any]:
+        files = self._files.with_read_only(read_only)
+        group = _zarr().open_group(files, mode="r" if read_only else "r+")
+        return group["theta"], group["log_likelihood"]
 
     def write(self, theta: Array, log_likelihood: Array, start: int) -> None:
-        """Write the chunk of draws, (chains, n, D) and (chains, n), that begins at ``start``."""
+        """Write the chunk of draws, (chains, n, D) and (chains, n), that begins at ``start``.
+
+        It ends the array, or is full: so Zarr never reads what was there.
+        """
         stop = start + theta.shape[1]
-        with _writing(self.path):
+        with writing(self.path):
             self.theta[:, start:stop] = theta
             self.log_likelihood[:, start:stop] = log_likelihood
-        chunk = str(start // self.theta.chunks[1])
-        folders = [self.path / "theta" / "c" / str(k) / chunk / "0" for k in range(len(theta))]
-        self._unsynced += [*folders, self.path / "log_likelihood" / "c" / "0" / chunk]
+
+    def check(self, chunks: range, read: bool) -> None:
+        """Refuse the store if a file of these chunks is missing or, if ``read``, damaged."""
+        self._files.check(self._keys(chunks), read)
+
+    def holds(self, chunk: int) -> bool:
+        """Tell whether a chunk is on disk as the last checkpoint has it."""
+        try:
+            self.check(range(chunk, chunk + 1), read=True)
+        except ValueError:
+            return False
+        return True
+
+    def _keys(self, chunks: range) -> Iterator[str]:
+        for array in (self.theta, self.log_likelihood):
+            rest = ["0"] * (array.ndim - 2)
+            for chunk in chunks:
+                for chain in range(-(-array.shape[0] // array.chunks[0])):
+                    yield "/".join([array.path, "c", str(chain), str(chunk), *rest])
+
+    def result(self) -> tuple[Any, Array]:
+        """Return the draws, on disk and for reading only, and their log-likelihoods."""
+        theta, log_likelihood = self._arrays(read_only=True)
+        return theta, np.asarray(log_likelihood[:])
 
 
 class StoreRecorder:
@@ -286,7 +252,7 @@ class StoreRecorder:
 
     def __init__(self, store: Store, chains: int, size: int) -> None:
         self._store = store
-        self._chunks = Chunks(chains, size, store.theta.chunks[1], store.write)
+        self._chunks = Chunks(chains, size, store.length, store.write)
         self.add: Callable[[Array, Array], None] = self._chunks.add
         self.state, self.restore = self._chunks.state, self._chunks.restore
 
@@ -302,19 +268,37 @@ class StoreRecorder:
         if theta.shape[1]:
             self._store.write(theta, log_likelihood, start)
 
+    def open(self, draws: int) -> bool:
+        """Look at what the store holds of the draws so far, with room for ``draws``.
+
+        Before a run goes on all of it is read; draws of a run that is finished are compared when
+        they are read. The last chunk of those is written again where it is not as it was: it is
+        part of the checkpoint, and a longer run that died may have filled it up.
+
+        Returns
+        -------
+        bool
+            Whether something was written.
+        """
+        store, length, finished = self._store, self._store.length, self.done == draws
+        store.resize(draws)
+        store.check(range(self.done // length), read=not finished)
+        if not finished or self.done % length == 0 or store.holds(self.done // length):
+            return False
+        self.close()
+        return True
+
     def result(self, **metadata: Any) -> Draws:
         """Return the draws, with ``theta`` left on disk, where nobody writes through it."""
-        log_likelihood = np.asarray(self._store.log_likelihood[:])
-        theta = _zarr().open_group(str(self._store.path), mode="r")["theta"]
-        return Draws(theta, log_likelihood, **metadata)
+        return Draws(*self._store.result(), **metadata)
 
 
 def stored_problem(path: str | os.PathLike[str]) -> Problem | None:
     """Return what the store at ``path`` samples; None if there is no store, or none that reads."""
     file = Path(path) / "checkpoint" / "problem.npz"
     try:
-        return Problem.from_sections(_load(file)) if file.exists() else None
-    except (ValueError, KeyError, OSError):
+        return Problem.from_sections(load(file)[0]) if file.exists() else None
+    except (ValueError, KeyError):
         return None  # Store says what is wrong with it
 
 
@@ -326,45 +310,42 @@ def _zarr() -> Any:
     return zarr
 
 
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, f"cannot write the store {path}: {error}") from error
+def _create_arrays(group: Any, shape: tuple[int, int, int]) -> None:
+    codecs = _zarr().codecs
+    chains, _, size = shape
+    length = chunk_length(chains, size)
+    names = ("chain", "draw", "parameter")
+    common: dict[str, Any] = {
+        "dtype": "float64",
+        "fill_value": np.nan,
+        # the checksum is for those who read without m4dl
+        "compressors": (codecs.ZstdCodec(), codecs.Crc32cCodec()),
+        "config": {"write_empty_chunks": True},
+    }
+    group.create_array(
+        "theta", shape=shape, chunks=(1, length, size), dimension_names=names, **common
+    )
+    group.create_array(
+        "log_likelihood",
+        shape=shape[:2],
+        chunks=(chains, length),
+        dimension_names=names[:2],
+        **common,
+    )
 
 
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _own(problem: str, resumed: list[dict[str, Any]], files: dict[str, str]) -> Sections:
+    """What a checkpoint says of its store."""
+    own = {"problem": problem, "resumed": json.dumps(resumed), "files": json.dumps(files)}
+    return {"store": {name: np.array(text) for name, text in own.items()}}
 
 
-def _save(path: Path, sections: Sections) -> None:
-    """Replace ``path`` in one step by the arrays, named section/key."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    arrays = {f"{name}/{key}": v for name, part in sections.items() for key, v in part.items()}
-    with aside.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
-    if os.name == "posix":
-        _fsync(path.parent)  # the rename itself
-
-
-def _load(path: Path) -> Sections:
-    sections: Sections = {}
-    try:
-        # opened here, for np.load leaves a damaged file open
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            for name in file.files:
-                section, key = name.split("/", 1)
-                sections.setdefault(section, {})[key] = file[name]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); the store is left as it is, choose another path"
-        ) from error
-    return sections
+def _fixed_part(text: str) -> str:
+    """Return a digest of Zarr's metadata, whatever the number of draws."""
+    metadata = json.loads(text)
+    if isinstance(metadata, dict) and metadata.get("node_type") == "array":
+        try:
+            metadata["shape"][1] = 0
+        except (KeyError, IndexError, TypeError) as error:
+            raise ValueError("no shape of draws in it") from error
+    return digest(json.dumps(metadata, sort_keys=True).encode())
