@@ -3,6 +3,7 @@
 #include "m4dl/model/darcy.hpp"
 #include "m4dl/model/linear.hpp"
 #include "m4dl/model/schrodinger.hpp"
+#include "m4dl/model/semidefinite.hpp"
 #include "models.hpp"
 #include "python_model.hpp"
 
@@ -125,6 +126,7 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
     }
     s.observe = SparseRows(points, unknowns, to_entries(o_row, o_column, o_value));
     s.coordinates = to_matrix(coordinates);
+    s.semidefinite = parts_are_semidefinite(s.pattern, s.a0, s.terms);
     return make<AffineElliptic>(std::move(s), make_link(link, floor),
                                 make_options(solver, tolerance));
 }

@@ -22,8 +22,15 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
     require(!mean_ || mean_->rows() == operator_->parameters(), "the mean must give ",
             operator_->parameters(), " coefficients");
     solver_ = make_solver(operator_, system.coordinates, system.box, options,
-                          coefficient(Vector::Zero(parameters())));
+                          coefficient(Vector::Zero(parameters())), definite(system.semidefinite));
     if (solver_->wants_guess()) guess_ = solution_at_zero();
+}
+
+// A link with values above its floor keeps c positive.
+Definite AffineElliptic::definite(bool semidefinite) const {
+    if (!semidefinite) return Definite::kUnknown;
+    const bool positive = link_.kind != Link::Kind::kIdentity && link_.floor >= 0.0;
+    return positive ? Definite::kAlways : Definite::kWherePositive;
 }
 
 Vector AffineElliptic::coefficient(const Vector& theta) const {

@@ -87,7 +87,7 @@ Diffusion::Workspace Diffusion::workspace() const {
     const GridLevel& g = cycle_.finest();
     return {.cycle = cycle_.workspace(),
             .residual = zeros(g.size()),
-            .cg = CgWorkspace(g.size()),
+            .cg = CgWorkspace(g.size(), 0),
             .sums = std::vector<double>(static_cast<std::size_t>(g.slabs * kLanes))};
 }
 
@@ -121,8 +121,13 @@ void Diffusion::solve(Block& x, double tolerance, int max_iterations, Workspace&
         first ? cycle_.nested_iteration(w.cycle) : cycle_.v_cycle(w.cycle);
         return top.u;
     };
-    const Lanes failed = conjugate_gradients(w.residual, tolerance, max_iterations,
-                                             Preconditioned::kByCycle, apply, precondition, w.cg);
+    w.cg.iterations.setZero();
+    const auto ends = conjugate_gradients(w.residual, Lanes::Ones(), true, StopByCycle(tolerance),
+                                          max_iterations, apply, precondition, w.cg);
+    Lanes failed;
+    for (Index lane = 0; lane < kLanes; ++lane)
+        failed[lane] =
+            ends[lane] == CgEnd::kReached ? 0.0 : std::numeric_limits<double>::quiet_NaN();
     for_inner_nodes(
         g, [&](Index at, Index inside) { x.row(inside) = w.cg.solution.row(at) + failed; });
     // A lane that failed may have left NaN on the boundary, too.

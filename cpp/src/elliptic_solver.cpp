@@ -1,5 +1,7 @@
 #include "m4dl/model/elliptic_solver.hpp"
 
+#include "m4dl/base/parallel.hpp"
+
 namespace m4dl {
 namespace {
 
@@ -24,12 +26,31 @@ Kind automatic(const AffineOperator& a, const Matrix& coordinates,
     return a.varies_on_diagonal_only() ? Kind::kFrozen : Kind::kDirect;
 }
 
+// On a box, where multigrid does not see whether A(c) is definite: aggregation at the reference, or,
+// where A is not positive definite there, at c = 1.
+std::shared_ptr<const EllipticSolver> careful_solver(const SharedOperator& a,
+                                                     const Vector& reference, Definite definite,
+                                                     const SolverOptions& options) {
+    auto solver = aggregation_solver(a, reference, definite, options.tolerance);
+    return solver
+               ? solver
+               : aggregation_solver(a, Vector::Ones(a->parameters()), definite, options.tolerance);
+}
+
 }  // namespace
+
+Lanes doubtful(Definite definite, const Block& c) {
+    if (definite == Definite::kAlways) return Lanes::Zero();
+    if (definite == Definite::kUnknown) return Lanes::Ones();
+    return sum_rows(c.rows(),
+                    [&](Index k) -> Lanes { return (c.row(k) > 0.0).select(Lanes::Zero(), 1.0); })
+        .min(1.0);
+}
 
 std::shared_ptr<const EllipticSolver> make_solver(SharedOperator a, const Matrix& coordinates,
                                                   const std::optional<BoxProblem>& box,
                                                   const SolverOptions& options,
-                                                  const Vector& reference) {
+                                                  const Vector& reference, Definite definite) {
     require(options.tolerance >= 1e-12 && options.tolerance <= 1e-3,
             "tolerance must lie between 1e-12 and 1e-3, got ", options.tolerance);
     const bool automatically = options.kind == Kind::kAutomatic;
@@ -39,11 +60,16 @@ std::shared_ptr<const EllipticSolver> make_solver(SharedOperator a, const Matrix
             box.has_value(),
             "solver='multigrid' needs a Grid in two or three dimensions with at least two cells "
             "along each axis");
-        return multigrid_solver(*box, options.tolerance);
+        auto fast = multigrid_solver(*box, options.tolerance);
+        if (definite == Definite::kAlways) return fast;
+        return guarded_solver(std::move(fast), careful_solver(a, reference, definite, options),
+                              definite);
     }
     std::shared_ptr<const EllipticSolver> solver;
-    if (kind == Kind::kFrozen) solver = frozen_solver(a, coordinates, reference, options.tolerance);
-    if (kind == Kind::kAggregation) solver = aggregation_solver(a, reference, options.tolerance);
+    if (kind == Kind::kFrozen)
+        solver = frozen_solver(a, coordinates, reference, definite, options.tolerance);
+    if (kind == Kind::kAggregation)
+        solver = aggregation_solver(a, reference, definite, options.tolerance);
     require(solver || automatically || kind == Kind::kDirect, "solver='",
             kind == Kind::kFrozen ? "frozen" : "aggregation",
             "' needs a positive definite matrix at theta = 0");

@@ -2,6 +2,7 @@
 
 #include "m4dl/linalg/diffusion.hpp"
 #include "m4dl/linalg/screened_poisson.hpp"
+#include "m4dl/linalg/single_range.hpp"
 
 namespace m4dl {
 namespace {
@@ -31,7 +32,9 @@ private:
         }
         void solve(Block& x) override { solve(x, nullptr); }
         void solve(Block& x, const Vector* guess) {
-            solver.grid_.solve(x, guess, solver.tolerance_, kMostCycles, fields);
+            const SingleRange range(x);
+            solver.grid_.solve(x, guess, range.factor(), solver.tolerance_, kMostCycles, fields);
+            range.undo(x);
         }
         Lanes iterations() const override { return fields.cycles; }
 
@@ -62,7 +65,9 @@ private:
             for (Block& x : rhs) solve(x);
         }
         void solve(Block& x) override {
+            const SingleRange range(x);
             solver.grid_.solve(x, solver.tolerance_, kMostCycles, fields);
+            range.undo(x);
         }
         Lanes iterations() const override { return fields.cg.iterations; }
 

@@ -1,143 +1,61 @@
 #include "m4dl/model/elliptic_solver.hpp"
 
-#include <functional>
+#include <cmath>
 
 #include "m4dl/base/parallel.hpp"
-#include "m4dl/base/simd.hpp"
-#include "m4dl/linalg/aggregation.hpp"
-#include "m4dl/linalg/cholesky.hpp"
+#include "m4dl/base/philox.hpp"
 #include "m4dl/linalg/conjugate_gradients.hpp"
+#include "m4dl/linalg/single_range.hpp"
+#include "m4dl/model/preconditioner.hpp"
+#include "m4dl/model/symmetric_rows.hpp"
 
 namespace m4dl {
 namespace {
 
-using simd::load, simd::Real, simd::store;
-
 constexpr int kMostIterations = 400;
 constexpr Index kWorthThreads = 128 * 128;  // unknowns from which one solve feeds several threads
+// Below this tolerance the residual is taken afresh once: in steps it drifts by rounding.
+constexpr double kTight = 1e-10;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// All entries of a symmetric matrix by rows, as needed for w = A p without scattering: where an
-// entry varies it is read from the values of the lower triangle, else it is one constant.
-struct SymmetricRows {
-    struct Entry {
-        std::int32_t column, varying;  // -1: constant
-        double constant;
-    };
-    std::vector<Index> start;
-    std::vector<Entry> entries;
-
-    explicit SymmetricRows(const AffineOperator& a) {
-        const LowerPattern& p = a.pattern();
-        std::vector<bool> varies(static_cast<std::size_t>(p.nonzeros()));
-        for (const auto& v : a.varying()) varies[v.entry] = true;
-        start.assign(p.size + 1, 0);
-        auto for_entries = [&](auto&& visit) {
-            for (Index j = 0; j < p.size; ++j)
-                for (Index e = p.column_start[j]; e < p.column_start[j + 1]; ++e) {
-                    visit(p.row[e], j, e);
-                    if (p.row[e] != j) visit(j, p.row[e], e);
-                }
-        };
-        for_entries([&](Index i, Index, Index) { ++start[i + 1]; });
-        for (Index i = 0; i < p.size; ++i) start[i + 1] += start[i];
-        entries.resize(start.back());
-        std::vector<Index> next = start;
-        for_entries([&](Index i, Index j, Index e) {
-            entries[next[i]++] = {static_cast<std::int32_t>(j),
-                                  static_cast<std::int32_t>(varies[e] ? e : -1), a.constant()[e]};
-        });
-    }
-};
-
-template <int W>
-M4DL_INLINE void multiply_kernel(const SymmetricRows& a, const double* values, const double* p,
-                                 double* w, Index begin, Index end) {
-    constexpr int L = static_cast<int>(kLanes);
-    for (Index i = begin; i < end; ++i)
-        for (int h = 0; h < L; h += W) {
-            Real<W> sum{};
-            for (Index e = a.start[i]; e < a.start[i + 1]; ++e) {
-                const auto& [j, varying, constant] = a.entries[e];
-                const Real<W> x = load<W>(p + Index{j} * L + h);
-                sum += varying < 0 ? constant * x : load<W>(values + Index{varying} * L + h) * x;
-            }
-            store<W>(w + i * L + h, sum);
-        }
+// Uniform on (-1, 1); the same in every solve.
+double random_number(Index i) {
+    const auto k = static_cast<std::uint64_t>(i);
+    const auto bits = philox4x32(
+        {static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(k >> 32), 0, 0}, {0, 0});
+    return (bits[0] + 0.5) * 0x1p-31 - 1.0;
 }
 
-M4DL_DISPATCH(multiply_kernel, multiply,
-              (const SymmetricRows& a, const double* values, const double* p, double* w,
-               Index begin, Index end),
-              (a, values, p, w, begin, end))
+// Ends when little of a random right-hand side is left. A direction of no positive curvature keeps its
+// share as long as all Ritz values are positive, since |p(lambda)| >= 1 for lambda <= 0 where
+// p(0) = 1 and all roots are positive. One with a share below 1e-4 / sqrt(unknowns), which is met by
+// chance with a probability of about 1e-4, would be overlooked.
+class StopByShare {
+public:
+    static constexpr bool kAfterStep = false;
+    explicit StopByShare(Index size) : most_(1e-8 / static_cast<double>(size)) {}
 
-// B close to the inverse of A at a reference coefficient, in single precision, for all chains.
-struct Preconditioner : ReferenceState {
-    // At work on one block of chains: from `rhs` to `result`, which may be the same.
-    struct Work {
-        virtual ~Work() = default;
-        virtual FloatBlock& rhs() = 0;
-        virtual FloatBlock& result() = 0;
-        virtual void apply() = 0;
-    };
-    virtual std::unique_ptr<Work> work() const = 0;
-
-    Vector diagonal;  // of A at the reference
-};
-using SharedPreconditioner = std::shared_ptr<const Preconditioner>;
-
-struct FactorPreconditioner final : Preconditioner {
-    FactorPreconditioner(const std::shared_ptr<const Symbolic>& symbolic, const Vector& values)
-        : cholesky(symbolic, values), size(symbolic->size) {}
-
-    struct Work final : Preconditioner::Work {
-        explicit Work(const FactorPreconditioner& p)
-            : owner(p), z(FloatBlock::Zero(p.size, kLanes)), scratch(z) {}
-        FloatBlock& rhs() override { return z; }
-        FloatBlock& result() override { return z; }
-        void apply() override { owner.cholesky.solve(z, scratch); }
-
-        const FactorPreconditioner& owner;
-        FloatBlock z, scratch;
-    };
-    std::unique_ptr<Preconditioner::Work> work() const override {
-        return std::make_unique<Work>(*this);
+    bool reached(Index lane, const CgProgress& now, const Lanczos&) {
+        if (first_[lane] == 0.0) first_[lane] = now.energy;
+        return now.energy <= most_ * first_[lane];
     }
 
-    SingleCholesky cholesky;
-    Index size;
+private:
+    double most_;  // in squares
+    Lanes first_ = Lanes::Zero();
 };
-
-struct CyclePreconditioner final : Preconditioner {
-    CyclePreconditioner(const LowerPattern& pattern, const Vector& values)
-        : aggregation(pattern, values) {}
-
-    struct Work final : Preconditioner::Work {
-        explicit Work(const Aggregation& a) : aggregation(a), fields(a.workspace()) {}
-        FloatBlock& rhs() override { return fields[0].rhs; }
-        FloatBlock& result() override { return fields[0].x; }
-        void apply() override { aggregation.cycle(fields); }
-
-        const Aggregation& aggregation;
-        Aggregation::Workspace fields;
-    };
-    std::unique_ptr<Preconditioner::Work> work() const override {
-        return std::make_unique<Work>(aggregation);
-    }
-
-    Aggregation aggregation;
-};
-
-// From the values of the lower triangle; null where they are of no positive definite matrix.
-using Prepare = std::function<std::shared_ptr<Preconditioner>(const Vector& values)>;
 
 // Conjugate gradients with such a B. Where couplings vary with c it is carried from the reference to
 // each state by S B S, S^2 the diagonal of A(reference) over that of A(c): with u = S v the equation
 // -div(k grad u) = f becomes one whose leading coefficient is the reference's, with a potential
 // (Concus, Golub, SIAM J. Numer. Anal. 10, 1973), so that contrast as such costs no iterations.
+//
+// A lane for which that is not enough goes on with a B of its own, made at its state: so a reference
+// may be as far away as it likes.
 class ReferenceSolver final : public EllipticSolver {
 public:
     ReferenceSolver(std::string name, SharedOperator a, Prepare prepare, const Vector& reference,
-                    bool threaded, double tolerance)
+                    Definite definite, bool threaded, double tolerance)
         : name_(std::move(name)),
           a_(std::move(a)),
           scaled_(!a_->varies_on_diagonal_only()),
@@ -145,6 +63,7 @@ public:
           prepare_(std::move(prepare)),
           coefficient_(reference),
           preconditioner_(prepared(reference)),
+          definite_(definite),
           threaded_(threaded),
           tolerance_(tolerance) {}
 
@@ -163,52 +82,110 @@ private:
     SharedPreconditioner prepared(const Vector& coefficient) const {
         Block values = a_->values();
         a_->assemble(coefficient.array().replicate(1, kLanes), values);
-        auto out = prepare_(values.col(0).matrix());
-        if (out) {
-            out->diagonal.resize(a_->size());
-            for (Index i = 0; i < a_->size(); ++i) out->diagonal[i] = values(diagonal(i), 0);
-        }
-        return out;
+        return prepare_(values.col(0).matrix());
     }
-    // The place of the i-th diagonal entry, the first of its column.
-    Index diagonal(Index i) const { return a_->pattern().column_start[i]; }
 
     struct Work final : EllipticSolver::Work {
         explicit Work(const ReferenceSolver& s)
             : solver(s),
               values(s.a_->values()),
               scale(FloatBlock::Zero(s.scaled_ ? s.a_->size() : 0, kLanes)),
-              cg(s.a_->size()) {
+              cg(s.a_->size(), kMostIterations + 1),
+              rhs(zeros(s.tolerance_ < kTight ? s.a_->size() : 0)),
+              random(zeros(s.definite_ == Definite::kAlways ? 0 : s.a_->size())) {
             refer(s.preconditioner_);
         }
 
         void solve(const Block& c, std::span<Block> rhs, std::span<const Vector>) override {
             solver.a_->assemble(c, values);
+            const LowerPattern& pattern = solver.a_->pattern();
             const Vector& there = preconditioner->diagonal;
             for_rows(scale.rows(), [&](Index i) {
-                scale.row(i) = (there[i] / values.row(solver.diagonal(i))).sqrt().cast<float>();
+                scale.row(i) =
+                    (there[i] / values.row(pattern.column_start[i])).sqrt().cast<float>();
             });
+            refused = Lanes::Zero();
+            const Lanes doubted = doubtful(solver.definite_, c);
+            if ((doubted != 0.0).any()) refused = probe(doubted);
             for (Block& x : rhs) solve(x);
         }
         void solve(Block& x) override {
-            const Lanes failed = conjugate_gradients(
-                x, solver.tolerance_, kMostIterations, Preconditioned::kByReference,
-                [&](const FloatBlock& z, const Lanes* beta, Block& p, Block& w) {
-                    cg::direction(z, beta, p);
-                    for_ranges(p.rows(), 8, [&](Index begin, Index end) {
-                        multiply(solver.rows_, values.data(), p.data(), w.data(), begin, end);
-                    });
-                    return cg::dot(p, w);
-                },
-                [&](const Block& r, bool) -> const FloatBlock& { return precondition(r); }, cg);
+            const SingleRange range(x);
+            cg.iterations.setZero();
+            auto stop = [&](double unit) { return StopByReference(solver.tolerance_, unit); };
+            const Index kept = rhs.rows();
+            for_rows(kept, [&](Index k) { rhs.row(k) = x.row(k); });
+            Lanes failed = refused;
+            failed += iterate(x, true, working(failed), stop);
+            if (kept > 0) {
+                solver.rows_.times(values, cg.solution, cg.image);
+                for_rows(kept, [&](Index k) { x.row(k) = rhs.row(k) - cg.image.row(k); });
+                failed += iterate(x, false, working(failed), stop);
+            }
             for_rows(x.rows(), [&](Index k) { x.row(k) = cg.solution.row(k) + failed; });
+            range.undo(x);
         }
-        const FloatBlock& precondition(const Block& r) {
-            FloatBlock &in = at_work->rhs(), &out = at_work->result();
+        static Lanes working(const Lanes& failed) {
+            return (failed == 0.0).select(Lanes::Ones(), 0.0);
+        }
+
+        // NaN in those of the lanes where A is not positive definite.
+        Lanes probe(const Lanes& lanes) {
+            for_rows(random.rows(), [&](Index i) {
+                const double size = std::sqrt(preconditioner->diagonal[i] / preconditioner->unit);
+                random.row(i) = lanes * (size * random_number(i));
+            });
+            return iterate(random, true, lanes, [&](double) { return StopByShare(random.rows()); });
+        }
+
+        // Adds the solution for r to cg.solution, or writes it there if `fresh`; NaN in the lanes
+        // that fail. `stop(unit)`: when to stop.
+        template <class Stop>
+        Lanes iterate(Block& r, bool fresh, const Lanes& active, Stop&& stop) {
+            const auto ends = conjugate_gradients(
+                r, active, fresh, stop(preconditioner->unit), kMostIterations, product(),
+                [&](const Block& left, bool) -> const FloatBlock& {
+                    return precondition(*at_work, left, true);
+                },
+                cg);
+            Lanes failed = Lanes::Zero();
+            for (Index lane = 0; lane < kLanes; ++lane)
+                if (ends[lane] == CgEnd::kIndefinite ||
+                    (ends[lane] == CgEnd::kStalled && !go_on(r, lane, stop)))
+                    failed[lane] = kNaN;
+            return failed;
+        }
+        // From where a lane stands, with what is prepared at its own state.
+        template <class Stop>
+        bool go_on(const Block& r, Index lane, Stop&& stop) {
+            const SharedPreconditioner own = solver.prepare_(values.col(lane).matrix());
+            if (!own) return false;
+            const auto work = own->work();
+            Block left = Block::Zero(r.rows(), kLanes);
+            left.col(lane) = r.col(lane);
+            Lanes active = Lanes::Zero();
+            active[lane] = 1.0;
+            return conjugate_gradients(
+                       left, active, false, stop(own->unit), kMostIterations, product(),
+                       [&](const Block& now, bool) -> const FloatBlock& {
+                           return precondition(*work, now, false);
+                       },
+                       cg)[lane] == CgEnd::kReached;
+        }
+
+        auto product() {
+            return [this](const FloatBlock& z, const Lanes* beta, Block& p, Block& w) {
+                cg::direction(z, beta, p);
+                solver.rows_.times(values, p, w);
+                return cg::dot(p, w);
+            };
+        }
+        const FloatBlock& precondition(Preconditioner::Work& b, const Block& r, bool carried) {
+            FloatBlock &in = b.rhs(), &out = b.result();
             for_rows(r.rows(), [&](Index k) { in.row(k) = r.row(k).cast<float>(); });
-            for_rows(scale.rows(), [&](Index k) { in.row(k) *= scale.row(k); });
-            at_work->apply();
-            for_rows(scale.rows(), [&](Index k) { out.row(k) *= scale.row(k); });
+            if (carried) for_rows(scale.rows(), [&](Index k) { in.row(k) *= scale.row(k); });
+            b.apply();
+            if (carried) for_rows(scale.rows(), [&](Index k) { out.row(k) *= scale.row(k); });
             return out;
         }
         Lanes iterations() const override { return cg.iterations; }
@@ -223,6 +200,9 @@ private:
         Block values;
         FloatBlock scale;  // empty without scaling
         CgWorkspace cg;
+        Block rhs;                      // empty where the residual is never taken afresh
+        Block random;                   // empty where A is always positive definite
+        Lanes refused = Lanes::Zero();  // NaN where A is known not to be positive definite
     };
 
     std::string name_;
@@ -232,6 +212,7 @@ private:
     Prepare prepare_;
     Vector coefficient_;  // at theta = 0
     SharedPreconditioner preconditioner_;
+    Definite definite_;
     bool threaded_;
     double tolerance_;
 };
@@ -239,26 +220,20 @@ private:
 }  // namespace
 
 std::shared_ptr<const EllipticSolver> frozen_solver(SharedOperator a, const Matrix& coordinates,
-                                                    const Vector& reference, double tolerance) {
-    auto symbolic = std::make_shared<const Symbolic>(analyse(a->pattern(), coordinates));
-    auto prepare = [symbolic](const Vector& values) -> std::shared_ptr<Preconditioner> {
-        auto p = std::make_shared<FactorPreconditioner>(symbolic, values);
-        return p->cholesky.failed() ? nullptr : p;
-    };
+                                                    const Vector& reference, Definite definite,
+                                                    double tolerance) {
+    auto prepare = prepare_factor(a->pattern(), coordinates);
     auto solver = std::make_shared<ReferenceSolver>("frozen", std::move(a), prepare, reference,
-                                                    false, tolerance);
+                                                    definite, false, tolerance);
     return solver->ready() ? solver : nullptr;
 }
 
 std::shared_ptr<const EllipticSolver> aggregation_solver(SharedOperator a, const Vector& reference,
-                                                         double tolerance) {
-    auto prepare = [a](const Vector& values) -> std::shared_ptr<Preconditioner> {
-        auto p = std::make_shared<CyclePreconditioner>(a->pattern(), values);
-        return p->aggregation.failed() ? nullptr : p;
-    };
+                                                         Definite definite, double tolerance) {
+    auto prepare = prepare_cycle(a->pattern());
     const bool large = a->size() >= kWorthThreads;
     auto solver = std::make_shared<ReferenceSolver>("aggregation", std::move(a), prepare, reference,
-                                                    large, tolerance);
+                                                    definite, large, tolerance);
     return solver->ready() ? solver : nullptr;
 }
 

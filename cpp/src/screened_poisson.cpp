@@ -10,7 +10,8 @@ using simd::Real;
 
 // Error estimates trust no rate of convergence of a cycle below this: the first ones may be lucky.
 // What nested iteration reached says less about the cycles that follow.
-constexpr double kFastestRate = 0.05, kFastestRateAtFirst = 0.1;
+// Slow convergence is irregular: there the estimate is doubled.
+constexpr double kFastestRate = 0.05, kFastestRateAtFirst = 0.1, kSlowRate = 0.2;
 
 // u += correction in the lanes still at work, and the residual b - A u, in double precision.
 struct Refinement {
@@ -160,8 +161,9 @@ struct ErrorEstimate {
         const double ratio = z / previous[lane];
         const double rate = std::max(cycles == 1 ? ratio : std::sqrt(ratio),
                                      nested ? kFastestRateAtFirst : kFastestRate);
+        if (!(rate < 1.0)) return std::numeric_limits<double>::infinity();
         const double reduced = now == 1 ? rate : rate * rate;
-        return rate < 1.0 ? reduced / (1.0 - reduced) * z : std::numeric_limits<double>::infinity();
+        return reduced / (1.0 - reduced) * (rate < kSlowRate ? z : 2.0 * z);
     }
 };
 
@@ -193,8 +195,8 @@ void ScreenedPoisson::set(const Block& c, Workspace& w) const {
     PoissonCycle{levels_, w.cycle}.set();
 }
 
-void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int max_cycles,
-                            Workspace& w) const {
+void ScreenedPoisson::solve(Block& x, const Vector* guess, const Lanes& unit, double tolerance,
+                            int max_cycles, Workspace& w) const {
     const PoissonLevel& g = levels_[0];
     const PoissonCycle cycle{levels_, w.cycle};
     Lanes active = Lanes::Ones(), failed = Lanes::Zero();
@@ -203,7 +205,7 @@ void ScreenedPoisson::solve(Block& x, const Vector* guess, double tolerance, int
     for_slabs(g, [&](Index begin, Index end) {
         for_inner_lines(g, begin, end, [&](Index at, Index inside, Index count) {
             if (guess)
-                for (Index k = 0; k < count; ++k) w.u.row(at + k).setConstant((*guess)[inside + k]);
+                for (Index k = 0; k < count; ++k) w.u.row(at + k) = unit * (*guess)[inside + k];
             else
                 w.cycle[0].rhs.middleRows(at, count) = x.middleRows(inside, count).cast<float>();
         });

@@ -6,17 +6,49 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "m4dl/base/block.hpp"
 
 namespace m4dl {
 
+// What the coefficients of the steps tell about the eigenvalues of B A: they are those of the Lanczos
+// process for it, whose tridiagonal matrix is L D L' with D_k = 1/alpha_k and L_{k+1,k}^2 = beta_{k+1}
+// (Golub, Van Loan, Matrix Computations, 4th ed., 11.3.5).
+class Lanczos {
+public:
+    explicit Lanczos(int most_steps) { steps_.reserve(static_cast<std::size_t>(most_steps)); }
+
+    void clear() { steps_.clear(); }
+    void note(const Lanes& alpha, const Lanes& beta) { steps_.push_back({alpha, beta}); }
+
+    // Whether a Ritz value of the lane lies below mu: a pivot of L D L' - mu I is not positive. The
+    // differential form keeps small values to full accuracy (Dhillon, Parlett, Linear Algebra
+    // Appl. 387, 2004).
+    bool any_below(Index lane, double mu) const {
+        double shift = -mu;
+        for (std::size_t k = 0; k < steps_.size(); ++k) {
+            const double d = 1.0 / steps_[k].alpha[lane], pivot = d + shift;
+            if (!(pivot > 0.0)) return true;
+            if (k + 1 < steps_.size()) shift = steps_[k + 1].beta[lane] * d * (shift / pivot) - mu;
+        }
+        return false;
+    }
+
+private:
+    struct Step {
+        Lanes alpha, beta;
+    };
+    std::vector<Step> steps_;
+};
+
 struct CgWorkspace {
     Block solution, direction, image;
-    Lanes iterations = Lanes::Zero();
+    Lanes iterations = Lanes::Zero();  // added up over calls
+    Lanczos lanczos;
 
-    explicit CgWorkspace(Index size)
-        : solution(zeros(size)), direction(zeros(size)), image(zeros(size)) {}
+    CgWorkspace(Index size, int most_steps)
+        : solution(zeros(size)), direction(zeros(size)), image(zeros(size)), lanczos(most_steps) {}
 };
 
 namespace cg {
@@ -57,63 +89,110 @@ struct Convergence {
 
 }  // namespace cg
 
-// What B, symmetric and close to A^{-1}, is; it decides when iterations end.
-enum class Preconditioned {
-    kByCycle,     // a multigrid cycle for A: convergence is fast and steady, and the steps tell
-    kByReference  // made for another matrix: |B r|, which is close to the error, is a quarter of
-                  // what is asked for, as it may understate it; it takes one more B
+// |B r|, <r, B r>, the length of the last step and that of the solution.
+struct CgProgress {
+    double left, energy, step, solution;
 };
 
-// w.solution := A^{-1} r, and r what is left. `apply(z, beta, p, w)`: p := z + beta p (z without a
-// beta), w := A p, returns <p, w>. `precondition(r, first)`: B r in single precision; of a cycle the
-// first one may be any guess at A^{-1} r, as conjugate directions begin after it. Returns NaN, and
-// leaves anything, in the lanes that have not come so far after `max_iterations`; 0 in the others.
-template <class Apply, class Precondition>
-Lanes conjugate_gradients(Block& r, double tolerance, int max_iterations, Preconditioned by,
-                          Apply&& apply, Precondition&& precondition, CgWorkspace& w) {
+// B is a multigrid cycle for A: convergence is fast and steady, and the steps tell. The first B r may
+// be any guess at A^{-1} r, as conjugate directions begin after it.
+class StopByCycle {
+public:
+    static constexpr bool kAfterStep = true;
+    explicit StopByCycle(double tolerance) : tolerance_(tolerance) {}
+
+    bool reached(Index lane, const CgProgress& now, const Lanczos&) {
+        return now.step == 0.0 || lanes_[lane].reached(now.step, now.solution, tolerance_);
+    }
+
+private:
+    double tolerance_;
+    std::array<cg::Convergence, kLanes> lanes_;
+};
+
+// B = unit C, C made for another matrix: the error is (C A)^{-1} C r, at most |C r| over the
+// smallest eigenvalue of C A. That one is known by the time the solution has its component: the error
+// is small enough if no Ritz value lies below 2 |B r| / (tolerance |x|). Where B is good, |C r| is
+// close to the error, and a quarter of what is asked for.
+class StopByReference {
+public:
+    static constexpr bool kAfterStep = false;
+    StopByReference(double tolerance, double unit) : tolerance_(tolerance), unit_(unit) {}
+
+    bool reached(Index lane, const CgProgress& now, const Lanczos& lanczos) const {
+        const double enough = tolerance_ * now.solution;
+        if (!(now.left <= 0.25 * unit_ * enough)) return false;
+        return now.left == 0.0 || !lanczos.any_below(lane, 2.0 * now.left / enough);
+    }
+
+private:
+    double tolerance_, unit_;
+};
+
+enum class CgEnd {
+    kReached,
+    kStalled,    // too many iterations, or B is not positive on what is left
+    kIndefinite  // A has a direction of no positive curvature, or numbers overflow
+};
+
+// w.solution += A^{-1} r (or := if `fresh`), and r what is left, in the lanes that are `active`;
+// the others stand still if their r is 0. `apply(z, beta, p, w)`: p := z + beta p (z without a beta),
+// w := A p, returns <p, w>. `precondition(r, first)`: B r in single precision.
+template <class Stop, class Apply, class Precondition>
+std::array<CgEnd, kLanes> conjugate_gradients(Block& r, Lanes active, bool fresh, Stop stop,
+                                              int most_steps, Apply&& apply,
+                                              Precondition&& precondition, CgWorkspace& w) {
     Block& p = w.direction;
-    w.iterations.setZero();
-    Lanes active = Lanes::Ones(), failed = Lanes::Zero(), rz = Lanes::Zero(), xx = Lanes::Zero();
-    std::array<cg::Convergence, kLanes> convergence;
-    // Ends lanes that have converged or never will.
-    auto end_lanes = [&](int iterations, auto&& converged) {
-        for (Index lane = 0; lane < kLanes; ++lane) {
-            if (active[lane] == 0.0) continue;
-            if (converged(lane)) {
-                active[lane] = 0.0;
-            } else if (!(xx[lane] < std::numeric_limits<double>::infinity()) ||
-                       iterations == max_iterations) {
-                active[lane] = 0.0;
-                failed[lane] = std::numeric_limits<double>::quiet_NaN();
-            }
-        }
-        return (active == 0.0).all();
+    w.lanczos.clear();
+    std::array<CgEnd, kLanes> end;
+    end.fill(CgEnd::kReached);
+    Lanes rz = Lanes::Zero(), xx = Lanes::Zero();
+    auto stand_still = [&](Index lane, CgEnd why) {
+        active[lane] = 0.0;
+        end[lane] = why;
     };
     for (int iteration = 0;; ++iteration) {
+        const bool last = iteration == most_steps;
         const FloatBlock& z = precondition(r, iteration == 0);
         const auto [next, zz] = cg::products(r, z);
-        if (by == Preconditioned::kByReference && iteration > 0 &&
-            end_lanes(iteration, [&](Index lane) {
-                return std::sqrt(zz[lane]) <= 0.25 * tolerance * std::sqrt(xx[lane]);
-            }))
-            break;
-        const bool restart = iteration == 0 || (by == Preconditioned::kByCycle && iteration == 1);
+        auto progress = [&](Index lane, double step) {
+            return CgProgress{std::sqrt(zz[lane]), next[lane], std::sqrt(step),
+                              std::sqrt(xx[lane])};
+        };
+        for (Index lane = 0; lane < kLanes; ++lane) {
+            if (active[lane] == 0.0) continue;
+            if (!Stop::kAfterStep && iteration > 0 &&
+                stop.reached(lane, progress(lane, 0.0), w.lanczos))
+                stand_still(lane, CgEnd::kReached);
+            else if (last || (!Stop::kAfterStep && next[lane] <= 0.0 && zz[lane] > 0.0))
+                stand_still(lane, CgEnd::kStalled);
+        }
+        if ((active == 0.0).all()) break;
+        const bool restart = iteration == 0 || (Stop::kAfterStep && iteration == 1);
         // 0/0 where the right-hand side is 0.
         const Lanes beta = (rz != 0.0).select(next / rz, 0.0);
         rz = next;
         const Lanes pw = apply(z, restart ? nullptr : &beta, p, w.image);
-        // A frozen lane stands still.
+        for (Index lane = 0; lane < kLanes; ++lane)
+            if (active[lane] != 0.0 && rz[lane] != 0.0 && !(pw[lane] > 0.0))
+                stand_still(lane, CgEnd::kIndefinite);
+        // A lane that has ended stands still.
         const Lanes alpha = (active != 0.0 && rz != 0.0).select(rz / pw, 0.0);
-        const cg::Step size = cg::step(alpha, p, w.image, iteration == 0, w.solution, r);
+        const cg::Step size = cg::step(alpha, p, w.image, fresh && iteration == 0, w.solution, r);
         xx = size.solution;
         w.iterations += active;
-        if (by == Preconditioned::kByCycle && end_lanes(iteration + 1, [&](Index lane) {
-                const double s = std::sqrt(size.step[lane]);
-                return s == 0.0 || convergence[lane].reached(s, std::sqrt(xx[lane]), tolerance);
-            }))
-            break;
+        if (!Stop::kAfterStep) w.lanczos.note(alpha, beta);
+        for (Index lane = 0; lane < kLanes; ++lane) {
+            if (active[lane] == 0.0) continue;
+            if (!(xx[lane] < std::numeric_limits<double>::infinity()))
+                stand_still(lane, CgEnd::kIndefinite);
+            else if (Stop::kAfterStep &&
+                     stop.reached(lane, progress(lane, size.step[lane]), w.lanczos))
+                stand_still(lane, CgEnd::kReached);
+        }
+        if ((active == 0.0).all()) break;
     }
-    return failed;
+    return end;
 }
 
 }  // namespace m4dl

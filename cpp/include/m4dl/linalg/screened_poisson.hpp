@@ -37,8 +37,9 @@ public:
     // x := A^{-1} x to a relative error of `tolerance` (Euclidean norm over the nodes), estimated
     // from the rate of convergence; NaN in lanes that take more than `max_cycles`. A lane that has
     // converged does not change any more, so it does not depend on the others. Iterations start from
-    // `guess` in all lanes, or from 0.
-    void solve(Block& x, const Vector* guess, double tolerance, int max_cycles, Workspace& w) const;
+    // `unit` times `guess`, or from 0.
+    void solve(Block& x, const Vector* guess, const Lanes& unit, double tolerance, int max_cycles,
+               Workspace& w) const;
 
 private:
     PoissonLevels levels_;

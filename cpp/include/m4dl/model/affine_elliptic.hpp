@@ -23,6 +23,7 @@ struct AffineSystem {
     std::vector<Vector> offset;          // o_r: (points) per right-hand side: boundary values
     Matrix coordinates;                  // (unknowns, d) for the ordering, or empty
     std::optional<BoxProblem> box;       // for multigrid, where the mesh is a box
+    bool semidefinite = false;  // A_0 and all A_k are known to be, and S has no negative entry
 };
 
 class AffineElliptic {
@@ -58,6 +59,7 @@ private:
     const Block& linked(const Workspace& w) const {
         return link_.own_derivative() ? w.derivative : w.link;
     }
+    Definite definite(bool semidefinite) const;
     Vector coefficient(const Vector& theta) const;                // c
     std::vector<Vector> solution_at_zero() const;                 // u_r where theta = 0
     void fill_load(const Block& c, std::vector<Block>& b) const;  // b_r(c)

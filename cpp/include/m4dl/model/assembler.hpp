@@ -1,4 +1,5 @@
-// Collects an affine system on all nodes of a mesh and eliminates the Dirichlet ones.
+// Collects an affine system on all nodes of a mesh and eliminates the Dirichlet ones. Its parts are
+// matrices of energies and masses, positive semidefinite all.
 #pragma once
 
 #include <limits>
@@ -49,6 +50,7 @@ public:
     AffineSystem finish(const std::vector<Weights>& points, const Matrix& coordinates) && {
         const Index n = load_.size();
         AffineSystem s;
+        s.semidefinite = true;
         std::vector<std::pair<Index, Index>> entries;
         entries.reserve(constant_.size() + terms_.size() + static_cast<std::size_t>(n));
         for (const Entry& e : constant_) entries.emplace_back(e.row, e.column);

@@ -40,6 +40,15 @@ struct SolverOptions {
     double tolerance = 1e-8;  // relative error of the solution, in the Euclidean norm
 };
 
+// What is known of A(c) before it is looked at.
+enum class Definite {
+    kAlways,         // positive definite
+    kWherePositive,  // positive definite where all of c is positive
+    kUnknown
+};
+// 1 in the lanes where A(c) may fail to be positive definite, 0 in the others.
+Lanes doubtful(Definite definite, const Block& c);
+
 class EllipticSolver {
 public:
     // A solver at work on one block of chains.
@@ -77,19 +86,26 @@ std::shared_ptr<const EllipticSolver> direct_solver(SharedOperator a, const Matr
 // Conjugate gradients preconditioned by the single-precision Cholesky factor of A(c) at a reference
 // coefficient, shared by all chains. Null where A is not positive definite there.
 std::shared_ptr<const EllipticSolver> frozen_solver(SharedOperator a, const Matrix& coordinates,
-                                                    const Vector& reference, double tolerance);
+                                                    const Vector& reference, Definite definite,
+                                                    double tolerance);
 
 // The same with a cycle of algebraic multigrid in place of the factor.
 std::shared_ptr<const EllipticSolver> aggregation_solver(SharedOperator a, const Vector& reference,
-                                                         double tolerance);
+                                                         Definite definite, double tolerance);
 
 // Geometric multigrid on a box in two or three dimensions.
 std::shared_ptr<const EllipticSolver> multigrid_solver(const BoxProblem& box, double tolerance);
+
+// `careful` in the lanes that are doubtful, `fast`, which does not see whether A(c) is definite, in
+// the others.
+std::shared_ptr<const EllipticSolver> guarded_solver(std::shared_ptr<const EllipticSolver> fast,
+                                                     std::shared_ptr<const EllipticSolver> careful,
+                                                     Definite definite);
 
 // The strategy asked for, or by the rule of docs/solvers.md.
 std::shared_ptr<const EllipticSolver> make_solver(SharedOperator a, const Matrix& coordinates,
                                                   const std::optional<BoxProblem>& box,
                                                   const SolverOptions& options,
-                                                  const Vector& reference);
+                                                  const Vector& reference, Definite definite);
 
 }  // namespace m4dl
