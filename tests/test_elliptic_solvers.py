@@ -365,7 +365,7 @@ def test_no_convergence() -> None:
 
 @pytest.mark.parametrize("solver", ["frozen", "aggregation"])
 def test_too_rough_for_the_reference(solver: str) -> None:
-    """Contrasts of e^13 between nodes: such a row goes on with a factor of its own, and is right."""
+    """Contrasts of e^13 between nodes: such a row goes on with a B of its own, and is right."""
     mesh = m4dl.TriangleMesh.rectangle((24, 24))
     model, direct = (m4dl.Darcy(mesh, all_nodes(mesh), solver=name) for name in (solver, "direct"))
     theta = 9.0 * thetas(model, 2)
