@@ -47,8 +47,8 @@ def coefficients(size: int, usual: float) -> Array:
 def test_any_unit(name: str, side: float, equation: str) -> None:
     """Sides of a nanometre to a thousand kilometres; theta = 0 is the reference of all.
 
-    About twice the tolerance is what the docs promise of an estimate; 2e-12 is the rounding of the direct
-    solver at these condition numbers, up to 1e4.
+    About twice the tolerance is what the docs promise of an estimate; 2e-12 is the rounding of the
+    direct solver at these condition numbers, up to 1e4.
     """
     mesh = MESHES[name](side)
 
