@@ -83,7 +83,7 @@ def measure(cells: int, other: int, noise: float, count: int, warmup: int) -> li
     fine = posterior(cells, noise)
     coarse = posterior(other, noise, fine.data)
     fit = m4dl.laplace(fine, threshold=0.1, threads=1)
-    gap = np.abs(fine.model(fit.mean) - coarse.model(coarse.prior.push(fit.xi))).max() / noise
+    gap = np.abs(fine.model(fit.mean()) - coarse.model(coarse.prior.push(fit.xi))).max() / noise
     print(f"{fit}\npredictions differ by up to {gap:.2g} of the noise at the most probable point")
     assert fine.domain is not None
     nodes = fine.domain.coordinates("interior")

@@ -31,7 +31,7 @@ def test_linear_models_are_exact(data: int, size: int, passes: int) -> None:
     found = m4dl.find_map(posterior, tolerance=1e-9)
     fit = m4dl.laplace(posterior, rank=min(data, size), at=found, passes=passes)
     assert fit.converged
-    np.testing.assert_allclose(fit.mean, mean, atol=1e-8)
+    np.testing.assert_allclose(fit.mean(), mean, atol=1e-8)
     # one pass squares singular values: of 1e-16 times the condition 1e4 of the Hessian the root
     # is lost
     digits = 1e-8 if passes == 2 else 1e-6
@@ -178,3 +178,48 @@ def test_spectrum_plot() -> None:
     np.testing.assert_array_equal(kept.get_ydata(), fit.eigenvalues)
     assert len(rest.get_ydata()) == (fit.spectrum > 0).sum() - fit.rank
     assert ax.get_yscale() == "log"
+
+
+def observed_field(noise: float, unit: float, seen: Array) -> tuple[m4dl.Posterior, Array]:
+    """A Matern field in some unit, seen at a few nodes; and its exact standard deviations.
+
+    With the singular values s and right vectors V of J/noise, all of them, the variance of T xi is
+    a sum of squares, sum_k (T v_k)^2/(1 + s_k^2): nothing is subtracted.
+    """
+    grid = m4dl.Grid((5, 4))
+    prior = m4dl.MaternPrior(grid, std=unit, length=0.5, smoothness=1.5)
+    g = np.eye(prior.parameters)[seen] / unit
+    posterior = m4dl.Posterior(
+        m4dl.LinearModel(g), prior, data=np.ones(len(seen)), noise=m4dl.GaussianNoise(noise)
+    )
+    one = m4dl.MaternPrior(grid, length=0.5, smoothness=1.5)
+    root = one.push(np.eye(one.white)).T
+    _, s, v = np.linalg.svd(root[seen] / noise)
+    s = np.concatenate([s, np.zeros(one.white - len(s))])
+    return posterior, unit * np.sqrt((((v @ root.T) / np.hypot(1.0, s)[:, None]) ** 2).sum(axis=0))
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-10, 1e-8, 1e-6, 1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+@pytest.mark.parametrize("seen", [[7], [0, 13, 14], range(30)], ids=["one", "three", "all"])
+def test_variances_survive_any_noise_and_any_unit(noise: float, unit: float, seen: Any) -> None:
+    posterior, exact = observed_field(noise, unit, np.array(seen))
+    fit = m4dl.laplace(posterior, threshold=1e-12)
+    # eigenvectors are known up to 1e-16 times the ratio of eigenvalues, some 1e3; at the nodes that
+    # are seen what is left of them is amplified by 1/noise
+    np.testing.assert_allclose(fit.std(), exact, rtol=max(1e-8, 1e-13 / noise))
+    draws = fit.draw(4000, seed=3) / unit
+    ratio = draws.std(axis=0) / (exact / unit)
+    # 4,000 draws know a standard deviation to 1/sqrt(8000); rounding adds 1e-16/noise
+    assert np.abs(ratio - 1).max() < 6 / np.sqrt(8000) + 1e-15 / noise
+
+
+def test_information_beyond_double_precision_is_told() -> None:
+    posterior = m4dl.Posterior(
+        m4dl.LinearModel(np.diag([1e11, 1.0])),
+        m4dl.GaussianPrior(np.zeros(2), 1.0),
+        data=np.zeros(2),
+        noise=m4dl.GaussianNoise(1.0),
+    )
+    with pytest.warns(RuntimeWarning, match="eigenvalues below .* are lost in the rounding"):
+        m4dl.laplace(posterior)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import m4dl
@@ -10,6 +11,7 @@ import oracles as o
 import pytest
 import scipy.sparse as sp
 from catalogue import MODELS
+from m4dl._map import _Search
 from posteriors import posterior_of
 from problems import Array
 from rows import ModelRow
@@ -156,3 +158,41 @@ def test_a_model_without_tangent_is_told_what_to_do() -> None:
     (row,) = (row for row in MODELS if row.name == "python")
     with pytest.raises(ValueError, match="PythonModel has no tangent: sample with start='prior'"):
         m4dl.find_map(posterior_of(row))
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-10, 1e-8, 1e-7, 1e-5, 1e-2, 1.0, 1e3])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_it_converges_at_any_noise_and_in_any_unit(noise: float, unit: float) -> None:
+    """Without a warning: warnings are errors here. The data fix the field to 1/(1 + noise^2)."""
+    prior = m4dl.MaternPrior(m4dl.Grid((6,)), std=unit, length=1e-6)
+    posterior = m4dl.Posterior(
+        m4dl.LinearModel(np.eye(7) / unit), prior, data=np.ones(7), noise=m4dl.GaussianNoise(noise)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = m4dl.find_map(posterior)
+    assert found.converged
+    # so far from the minimum in posterior standard deviations, which are at most noise
+    error = np.abs(found.theta / unit - 1 / (1 + noise**2)).max()
+    assert error <= min(1.0, noise) * max(2e-5, 1e-13 / noise)
+
+
+@pytest.mark.parametrize("noise", [1e-4, 1e-3, 1e-2])
+def test_it_converges_on_an_equation_with_little_noise(noise: float) -> None:
+    grid = m4dl.Grid((12, 12))
+    model = m4dl.Schrodinger(grid, grid.coordinates("interior")[::9])
+    prior = m4dl.MaternPrior(grid, length=0.5, smoothness=2.0)
+    data = model(prior.draw(1, seed=1)[0])
+    posterior = m4dl.Posterior(model, prior, data=data, noise=m4dl.GaussianNoise(noise))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert m4dl.find_map(posterior).converged
+
+
+def test_a_derivative_is_blamed_only_if_it_is_wrong() -> None:
+    posterior = linear()[0]
+    search = _Search(posterior, np.ones((1, posterior.white)), 1e-5, 1)
+    search.busy[:] = False
+    assert "the derivative fits" in search.advice(0)
+    search.gradient = -search.gradient
+    assert "the derivative does not fit the model" in search.advice(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,13 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _validate
-from ._fixed import Fixed, own
+from ._fixed import Fixed
 from ._map import MapEstimate, find_map, need_tangent
+from ._scale import column_norms
 from ._streams import Purpose, derived_seed
 from ._validate import Array
 from .metrics import LowRankMetric
 from .posterior import Posterior, check_posterior
 
+ROUNDING = 1e-6
+"""Where the data leave less of the prior's variance, its rounding, some 1e-13 of it, would show."""
+ROUNDED = 8.0
+"""Eigenvalues below this many units in the last place of the largest are rounding."""
+CHUNK = 256
+"""Solves of the prior at a time."""
 FIRST = 32
 """Random directions of the first look at a spectrum whose rank is not given."""
 
@@ -31,8 +39,6 @@ class Laplace(Fixed):
     posterior : Posterior
     xi : (W,) array
         m, in white space.
-    mean : (D,) array
-        T(m); for a Gaussian prior the mean of theta.
     eigenvalues : (r,) array
         lambda, descending: the information of the data about a direction, in units of the prior's.
     eigenvectors : (W, r) array
@@ -61,10 +67,9 @@ class Laplace(Fixed):
         """False if the search for m gave up."""
         return self.map is None or self.map.converged
 
-    @cached_property
     def mean(self) -> Array:
-        theta: Array = own(self.posterior.prior.push(self.xi, self.threads), copy=False)
-        return theta
+        """Return T(m), (D,): for a Gaussian prior the mean of theta."""
+        return self.posterior.prior.push(self.xi, self.threads)
 
     @cached_property
     def metric(self) -> LowRankMetric:
@@ -80,20 +85,48 @@ class Laplace(Fixed):
         return 0.5 * self.log_determinant
 
     def variance(self) -> Array:
-        """Return the pointwise variance of theta, (D,): the prior's, less what the data explain.
-
-        Exact for Gaussian priors, linearised at m for others. Costs a solve of the prior for each
-        parameter.
-        """
-        prior = self.posterior.prior
-        at = np.broadcast_to(self.xi, self.eigenvectors.T.shape)
-        directions = prior.tangent(at, self.eigenvectors.T)
-        shrink = self.eigenvalues / (1.0 + self.eigenvalues)
-        return np.asarray(prior.marginal_std() ** 2 - shrink @ directions**2)
+        """Return the pointwise variance of theta, (D,): `std` squared."""
+        return self.std() ** 2
 
     def std(self) -> Array:
-        """Return the pointwise standard deviation of theta, (D,)."""
-        return np.sqrt(self.variance())
+        """Return the pointwise standard deviation of theta, (D,).
+
+        Exact for Gaussian priors, linearised at m for others. With v_k the eigenvectors and T' the
+        derivative of the prior's map, the variance is sum_k (T' v_k)^2/(1 + lambda_k) and the rest
+        of the prior's, ||(I - V V') T'^*||^2. The rest is a difference; where the data leave so
+        little that rounding would show, it is computed by a solve of the prior.
+        """
+        prior = self.posterior.prior
+        rows = self.eigenvectors.T
+        along = prior.tangent(np.broadcast_to(self.xi, rows.shape), rows)
+        if self.rank == self.posterior.white:
+            rest = np.zeros(self.posterior.parameters)
+        else:
+            rest = self._rest(prior.marginal_std(), along)
+        return np.asarray(
+            np.hypot(rest, column_norms(along / np.sqrt(1.0 + self.eigenvalues)[:, None]))
+        )
+
+    def _rest(self, prior_std: Array, along: Array) -> Array:
+        """The standard deviation that the prior has beside the eigenvectors, (D,)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # relative to the prior's, so that no square under- or overflows
+            share = np.where(prior_std > 0, along / prior_std, 0.0)
+        explained = (share**2).sum(axis=0)
+        kept = 1.0 - explained + (share**2 / (1.0 + self.eigenvalues)[:, None]).sum(axis=0)
+        rest: Array = prior_std * np.sqrt(np.maximum(1.0 - explained, 0.0))
+        doubtful = np.flatnonzero((kept < ROUNDING) & (prior_std > 0))
+        v = self.eigenvectors
+        for first in range(0, len(doubtful), CHUNK):
+            which = doubtful[first : first + CHUNK]
+            unit = np.zeros((len(which), self.posterior.parameters))
+            unit[np.arange(len(which)), which] = 1.0 / prior_std[which]
+            at = np.broadcast_to(self.xi, (len(which), len(self.xi)))
+            row = self.posterior.prior.pull(at, unit)
+            for _ in range(2):  # Gram-Schmidt twice is enough
+                row = row - (row @ v) @ v.T
+            rest[which] = prior_std[which] * column_norms(row.T)
+        return rest
 
     def draw(self, count: int, seed: int) -> Array:
         """Return ``count`` independent draws of theta, (count, D)."""
@@ -172,7 +205,8 @@ def laplace(
     Warns
     -----
     RuntimeWarning
-        If the search for m has not converged.
+        If the search for m has not converged, or if the eigenvalues span more than double
+        precision.
 
     Source
     ------
@@ -218,6 +252,15 @@ def laplace(
             wanted = 2 * sketch.size
     spectrum, vectors = sketch.eigenpairs()
     kept = int((spectrum >= threshold).sum()) if rank is None else rank
+    floor = ROUNDED * np.finfo(np.float64).eps * spectrum[0]
+    if floor > threshold and spectrum[-1] < floor:
+        warnings.warn(
+            f"the data inform some directions too much better than others: eigenvalues below "
+            f"{floor:.2g} are lost in the rounding of the largest, {spectrum[0]:.2g}, and so are "
+            "the variances of the directions that they belong to",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return Laplace(posterior, xi, spectrum[:kept], vectors[:, :kept], spectrum, threads, found)
 
 

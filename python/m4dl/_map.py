@@ -18,6 +18,8 @@ ARMIJO = 1e-4
 HALVINGS = 30
 ROUNDING = 1e-12
 """Differences of the objective below this share of it are rounding, and decide nothing."""
+UNITS = 16.0
+"""Units in the last place by which predictions may be off."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,14 +35,17 @@ class MapEstimate(Fixed):
     objective : float
         Phi(xi) + |xi|^2/2.
     gradient_norm : float
-        |grad Phi(xi) + xi|. As I + Hessian is at least I, the distance to the minimum is at most
-        this many posterior standard deviations, where the Gauss-Newton Hessian is the Hessian.
+        |grad Phi(xi) + xi|.
+    distance : float
+        At most so many posterior standard deviations from the minimum, where the Gauss-Newton
+        Hessian H is the Hessian: sqrt(g' (I + H)^{-1} g) for the gradient g, or |g|, which is more,
+        where that is small enough.
     converged : bool
-        The gradient norm has reached the tolerance.
+        The distance has reached the tolerance.
     iterations, solves : int
         Gauss-Newton iterations of the best start; linear solves of all starts together (a forward,
         an adjoint or a tangent solve of one row each counts one).
-    objectives, gradient_norms : (starts,) arrays
+    objectives, gradient_norms, distances : (starts,) arrays
         Where each start ended; infinite where the potential was not finite.
     start_iterations : (starts,) array of int
     """
@@ -49,11 +54,13 @@ class MapEstimate(Fixed):
     theta: Array
     objective: float
     gradient_norm: float
+    distance: float
     converged: bool
     iterations: int
     solves: int
     objectives: Array = field(compare=False)
     gradient_norms: Array = field(compare=False)
+    distances: Array = field(compare=False)
     start_iterations: NDArray[np.int64] = field(compare=False)
 
     def __repr__(self) -> str:
@@ -92,7 +99,10 @@ def find_map(
     seed : int
         Of the draws of the prior.
     tolerance : float
-        A start has converged when the norm of its gradient, in white space, is at most this.
+        A start has converged when the norm of its gradient, in white space, is at most this; or,
+        where rounding does not let the norm sink so far, when its distance to the minimum is. Data
+        of many digits, in units of the noise, do not let even that: 16 units in their last place
+        are enough then.
     max_iterations : int
     threads : int
         0 is OpenMP's own choice.
@@ -138,25 +148,25 @@ def find_map(
         theta=posterior.prior.push(search.xi[best], threads),
         objective=float(search.objective[best]),
         gradient_norm=float(search.norm[best]),
-        converged=bool(search.norm[best] <= tolerance),
+        distance=float(search.distance[best]),
+        converged=bool(search.distance[best] <= search.tolerance),
         iterations=int(search.iterations[best]),
         solves=search.solves,
         objectives=search.objective,
         gradient_norms=search.norm,
+        distances=search.distance,
         start_iterations=search.iterations,
     )
     if not result.converged:
-        warnings.warn(not_converged(result, tolerance), RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"MAP not converged: gradient norm {result.gradient_norm:.3g} after "
+            f"{result.iterations} iterations (at most {tolerance:g} wanted), "
+            f"{result.distance:.3g} posterior standard deviations or less from the minimum. "
+            + search.advice(best),
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return result
-
-
-def not_converged(found: MapEstimate, tolerance: float) -> str:
-    """Say what happened and what to do."""
-    return (
-        f"MAP not converged: gradient norm {found.gradient_norm:.3g} after {found.iterations} "
-        f"iterations (at most {tolerance:g} wanted). More max_iterations may help; a line search "
-        "that cannot descend means a derivative that does not fit (m4dl.testing.check_derivatives)"
-    )
 
 
 def need_tangent(name: str, posterior: Posterior) -> None:
@@ -172,8 +182,15 @@ class _Search:
     """All starts at once, in the lanes of a batch; those that have ended stay where they are."""
 
     def __init__(self, posterior: Posterior, xi: Array, tolerance: float, threads: int) -> None:
-        self.core, self.tolerance, self.threads = posterior.core, tolerance, threads
+        self.core, self.threads = posterior.core, threads
+        # the gradient is J' Sigma^{-1/2} times a residual in units of the noise: rounded by delta,
+        # it moves the minimum by at most |delta| posterior standard deviations
+        whitened = posterior.data / posterior.noise.expand(posterior.data.size)
+        self.rounding = UNITS * np.finfo(np.float64).eps * float(np.linalg.norm(whitened))
+        self.wanted, self.tolerance = tolerance, max(tolerance, self.rounding)
         self.xi, count = xi, len(xi)
+        self.distance = np.full(count, np.inf)
+        self.stiffness = np.ones(count)  # the largest Rayleigh quotient of I + H that was seen
         self.objective, self.norm = np.full(count, np.inf), np.full(count, np.inf)
         self.iterations = np.zeros(count, dtype=np.int64)
         self.forcing = np.full(count, 0.5)
@@ -183,9 +200,11 @@ class _Search:
 
     def iterate(self) -> None:
         """Take one Gauss-Newton step in each row that is busy."""
+        step = self._solve()
+        self.busy &= self.distance > self.tolerance
         self.iterations += self.busy
         self.iteration += 1
-        self.busy &= self._line_search(self._solve())
+        self.busy &= self._line_search(step)
         self._linearise()
 
     def _linearise(self) -> None:
@@ -201,28 +220,71 @@ class _Search:
         with np.errstate(invalid="ignore", divide="ignore"):
             eta = 0.9 * (norm / self.norm) ** 2  # 0 at the start, where norm was infinite
             guard = 0.9 * self.forcing**2
-            eta = np.maximum(eta, np.where(guard > 0.1, guard, 0.3 * self.tolerance / norm))
+            eta = np.maximum(eta, np.where(guard > 0.1, guard, 0.3 * self.wanted / norm))
         self.forcing = np.where(np.isfinite(self.norm) & fine, np.minimum(eta, 0.5), 0.5)
         self.objective, self.norm = np.where(fine, value, np.inf), np.where(fine, norm, np.inf)
-        self.busy &= fine & (norm > self.tolerance)
+        self.distance = np.where(self.busy, self.norm, self.distance)
+        self.busy &= fine & (norm > self.wanted)
 
     def _solve(self) -> Array:
-        """Solve (I + H) p = -gradient by conjugate gradients, each row to its own forcing term."""
+        """Solve (I + H) p = -gradient by conjugate gradients, each row to its own forcing term.
+
+        A row whose gradient may be rounding is solved to the tolerance, for its distance: with the
+        residual r of p, g' (I + H)^{-1} g is p' (I + H) p + r' (I + H)^{-1} r, at most
+        -g' p + |r|^2.
+        """
         p, r = np.zeros_like(self.xi), -self.gradient
         d, rr = r.copy(), (r**2).sum(axis=1)
-        for _ in range(r.shape[1]):
-            open_ = self.busy & (np.sqrt(rr) > self.forcing * self.norm)
+        limit = self.forcing * self.norm
+        for _ in range(2 * r.shape[1]):
+            lost = self.norm <= np.sqrt(self.stiffness) * self.rounding
+            near = lost & (-(self.gradient * p).sum(axis=1) <= self.tolerance**2)
+            wanted = np.where(near, np.minimum(limit, 0.1 * self.tolerance), limit)
+            open_ = self.busy & (np.sqrt(rr) > wanted)
             if not open_.any():
                 break
             product = d + np.asarray(self.at.product(np.where(open_[:, None], d, 0.0)))
             self.solves += 2 * int(open_.sum())
             with np.errstate(invalid="ignore", divide="ignore"):
-                a = np.where(open_, rr / (d * product).sum(axis=1), 0.0)[:, None]
+                curvature = (d * product).sum(axis=1)
+                quotient = np.where(open_, curvature / (d**2).sum(axis=1), 1.0)
+                self.stiffness = np.fmax(self.stiffness, quotient)
+                a = np.where(open_, rr / curvature, 0.0)[:, None]
                 p, r = p + a * d, r - a * product
                 new = (r**2).sum(axis=1)
                 d = np.where(open_[:, None], r + (new / rr)[:, None] * d, d)
             rr = new
+        square = -(self.gradient * p).sum(axis=1) + rr
+        known = self.busy & (self.norm <= np.sqrt(self.stiffness) * self.rounding) & (square >= 0)
+        self.distance[known] = np.minimum(self.norm, np.sqrt(np.abs(square)))[known]
         return p
+
+    def advice(self, row: int) -> str:
+        """Say why a row may have ended before the minimum, and what to do."""
+        if self.busy[row]:
+            return "More max_iterations may help."
+        if self._fits(row):
+            return (
+                "No step descends, and the derivative fits: the predictions are not accurate "
+                "enough for this noise; a smaller tolerance of the model's solver may help."
+            )
+        return (
+            "No step descends: the derivative does not fit the model "
+            "(see m4dl.testing.check_derivatives)."
+        )
+
+    def _fits(self, row: int) -> bool:
+        """Compare the gradient with differences of the objective along itself, at some lengths."""
+        direction = self.gradient[row] / self.norm[row]
+        lengths = np.logspace(0, -8, 9)[:, None] * max(1.0, float(np.linalg.norm(self.xi[row])))
+        ends = [self.xi[row] + sign * lengths * direction for sign in (1, -1)]
+        up, down = (
+            np.asarray(self.core.phi(x, self.threads)) + 0.5 * (x**2).sum(axis=1) for x in ends
+        )
+        slope = (up - down) / (2 * lengths[:, 0])
+        noise = ROUNDING * np.abs(self.objective[row]) / lengths[:, 0]
+        gap = np.abs(slope - self.norm[row])
+        return bool((gap <= 0.05 * self.norm[row] + noise).any())
 
     def _line_search(self, step: Array) -> NDArray[np.bool_]:
         """Halve the steps until Armijo's condition holds; say in which rows it came to hold."""

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from . import _summary, _validate, diagnostics
 from ._fixed import read_only
 from ._record import Record, optional, shaped
+from ._scale import column_norms
 from ._summary import Summary
 from ._validate import Array
 
@@ -203,16 +204,20 @@ class Draws(Record):
 
     @cached_property
     def _moments(self) -> tuple[Array, Array]:
-        """Mean and standard deviation, merged block by block (Chan, Golub and LeVeque 1979)."""
-        count, mean, square = 0, np.zeros(self.parameters), np.zeros(self.parameters)
+        """Mean and standard deviation, merged block by block (Chan, Golub and LeVeque 1979).
+
+        Norms are merged instead of their squares, which may under- or overflow.
+        """
+        count, mean, norm = 0, np.zeros(self.parameters), np.zeros(self.parameters)
         for block in self._blocks():
             flat = block.reshape(-1, self.parameters)
             n, centre = len(flat), flat.mean(axis=0)
             shift = centre - mean
-            square += ((flat - centre) ** 2).sum(axis=0) + shift**2 * (count * n / (count + n))
+            between = np.abs(shift) * np.sqrt(count * n / (count + n))
+            norm = np.hypot(np.hypot(norm, column_norms(flat - centre)), between)
             mean += shift * (n / (count + n))
             count += n
-        return mean, np.sqrt(square / (count - 1)) if count > 1 else np.full_like(mean, np.nan)
+        return mean, norm / np.sqrt(count - 1) if count > 1 else np.full_like(mean, np.nan)
 
     @cached_property
     def _diagnostics(self) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._fixed import Rebuilt
+from .._scale import column_norms
 from .._streams import Purpose, derived_seed
 from .._validate import Array, array, integer, number, rows, rows_with, thread_count
 from ..meshes import Mesh, check_domain
@@ -90,13 +91,23 @@ class Prior(Rebuilt):
         return self.push(_core.prior_white_noise(seed, count, self.white))
 
     def marginal_std(self) -> Array:
-        """Return the exact pointwise standard deviation of theta, (D,). Costs D solves."""
-        size, chunk = self.parameters, 256
-        out = np.empty(size)
-        for first in range(0, size, chunk):
-            unit = np.eye(min(chunk, size - first), size, k=first)
-            white = self.pull(np.zeros((len(unit), self.white)), unit)
-            out[first : first + chunk] = np.sqrt((white**2).sum(axis=1))
+        """Return the exact pointwise standard deviation of theta, (D,).
+
+        Costs min(D, W) solves, unless the prior knows it: a Matern field whose variance is
+        corrected, or on a grid.
+        """
+        size, white, chunk = self.parameters, self.white, 256
+        out = np.zeros(size)
+        for first in range(0, min(size, white), chunk):
+            count = min(chunk, min(size, white) - first)
+            if size <= white:  # rows of T, else columns
+                unit = np.eye(count, size, k=first)
+                rows_of_map = self.pull(np.zeros((count, white)), unit)
+                out[first : first + count] = column_norms(rows_of_map.T)
+            else:
+                unit = np.eye(count, white, k=first)
+                columns = self.tangent(np.zeros((count, white)), unit)
+                out = np.hypot(out, column_norms(columns))
         return out
 
     def _derivative(

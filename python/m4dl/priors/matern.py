@@ -91,6 +91,36 @@ class MaternPrior(Prior):
         super().__init__(core, m, mesh, at)
         self.std, self.length, self.smoothness = std, length, nu
         self.kappa = float(np.sqrt(8.0 * nu) / length)
+        self._corrected = corrected
+
+    def marginal_std(self) -> Array:
+        if self._corrected:
+            return np.full(self.parameters, self.std)
+        if isinstance(self.domain, Grid):
+            assert self.at is not None
+            grid, at = self.domain, self.at
+            root, scale = _spectrum(grid, at, self.kappa, self.smoothness), self.kept()["scale"]
+            return np.asarray(scale * np.sqrt(_pointwise(root, at)).ravel())
+        return super().marginal_std()
+
+
+def _spectrum(grid: Grid, at: str, kappa: float, nu: float) -> Array:
+    """Variances of the cosines, in the shape of the field."""
+    kind = 1 if at == "nodes" else 2
+    eigenvalues = []
+    for h, n in zip(grid.spacing, grid.shape_of(at), strict=True):
+        wave = np.sin(0.5 * np.pi * np.arange(n) / (n - 1 if kind == 1 else n))
+        eigenvalues.append((2.0 / (kappa * h) * wave) ** 2)
+    alpha = nu + grid.dim / 2
+    return np.asarray((1.0 + sum(np.ix_(*eigenvalues), start=np.zeros(()))) ** -alpha)
+
+
+def _pointwise(variance: Array, at: str) -> Array:
+    """Var_i = sum_k prod_a V_a[i_a, k_a]^2 variance_k: products of squared cosines."""
+    for axis, n in enumerate(variance.shape):
+        square = fft.idct(np.eye(n), 1 if at == "nodes" else 2, axis=0, norm="ortho") ** 2
+        variance = np.moveaxis(np.tensordot(square, variance, axes=(1, axis)), 0, axis)
+    return variance
 
 
 def _log_variance(dim: int, nu: float) -> float:
@@ -112,27 +142,20 @@ def _grid_core(
     shape = grid.shape_of(at)
     if min(shape) < 1:
         raise ValueError(f"mesh must have nodes in its interior, got {grid!r}")
-    kappa, alpha = np.sqrt(8.0 * nu) / length, nu + grid.dim / 2
+    kappa = np.sqrt(8.0 * nu) / length
     size = int(np.prod(shape))
     m = mean_field(mean, grid, at, size)
     kind = 1 if at == "nodes" else 2
-    eigenvalues, squares, mass = [], [], np.ones(())
-    for h, n in zip(grid.spacing, shape, strict=True):
-        wave = np.sin(0.5 * np.pi * np.arange(n) / (n - 1 if kind == 1 else n))
-        eigenvalues.append((2.0 / (kappa * h) * wave) ** 2)
-        squares.append(fft.idct(np.eye(n), kind, axis=0, norm="ortho") ** 2)
-        weights = np.full(n, kappa * h)
-        if kind == 1:
-            weights[[0, -1]] /= 2.0
-        mass = np.multiply.outer(mass, weights)
-    variance = (1.0 + sum(np.ix_(*eigenvalues), start=np.zeros(()))) ** -alpha
+    variance = _spectrum(grid, at, kappa, nu)
     if corrected:
-        # Var_i = sum_k prod_a V_a[i_a, k_a]^2 variance_k, up to the factor that is divided out.
-        pointwise = variance
-        for axis, square in enumerate(squares):
-            pointwise = np.moveaxis(np.tensordot(square, pointwise, axes=(1, axis)), 0, axis)
-        scale = std / np.sqrt(pointwise)
+        scale = std / np.sqrt(_pointwise(variance, at))  # what would be too high is divided out
     else:
+        mass = np.ones(())
+        for h, n in zip(grid.spacing, shape, strict=True):
+            weights = np.full(n, kappa * h)
+            if kind == 1:
+                weights[[0, -1]] /= 2.0
+            mass = np.multiply.outer(mass, weights)
         scale = std * np.exp(-0.5 * _log_variance(grid.dim, nu)) / np.sqrt(mass)
     root, factor = np.sqrt(variance).ravel(), scale.ravel()
     core = _core.spectral_prior(

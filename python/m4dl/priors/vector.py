@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import array, integer
+from .._scale import column_norms
+from .._validate import Array, array, integer
 from .base import Prior
 
 
@@ -89,6 +90,11 @@ class VectorPrior(Prior):
             first.at,
             len(self.mixing),
         )
+
+    def marginal_std(self) -> Array:
+        std = np.stack([prior.marginal_std() for prior in self.priors])
+        scaled = self.mixing[:, :, None] * std  # (C, K, size): the fields are independent
+        return column_norms(scaled.transpose(1, 0, 2).reshape(len(std), -1))
 
     def __repr__(self) -> str:
         return f"VectorPrior({self.components} components, {len(self.priors)} x {self.priors[0]!r})"

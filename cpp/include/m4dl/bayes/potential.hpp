@@ -30,6 +30,8 @@ public:
         require(noise_std.size() == data_.cols(), "noise must have ", data_.cols(), " entries");
         precision_ = noise_std.array().square().inverse();
         require(precision_.allFinite(), "noise is too small: 1/std^2 overflows");
+        require(precision_.minCoeff() >= std::numeric_limits<double>::min(),
+                "noise is too large: 1/std^2 vanishes");
         auto prior_work = prior_.work();
         Block theta = Block::Zero(parameters(), kLanes);
         prior_work->push(Block::Zero(white(), kLanes), theta);
