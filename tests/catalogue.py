@@ -173,7 +173,7 @@ KERNELS = [
         "hmc",
         m4dl.HMC,
         gradient=True,
-        target=0.65,
+        target=0.8,
         across=True,
         options={"step_size": 0.3, "trajectory": 0.9},
     ),

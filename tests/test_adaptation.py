@@ -152,7 +152,7 @@ def stiff() -> m4dl.Posterior:
 
 @pytest.mark.parametrize("first", [0.02, 1.5])
 def test_adaptation_across_chains(first: float, seed: Seed) -> None:
-    """All share one step and one length; the harmonic mean of the acceptance meets its target.
+    """All share one step and one length; the mean of the acceptance meets its target.
 
     In free directions z' = cos(t) z + sin(t) v: ChEES is sin(t)^2 times what does not depend on t,
     and so largest at t = pi/2. Trajectories are spread by half of their length, which moves the
@@ -169,14 +169,10 @@ def test_adaptation_across_chains(first: float, seed: Seed) -> None:
     # Adam's steps of 0.025 in log T, averaged over hundreds of iterations; the time of n steps is
     # n 2 atan(e/2), at most 5 % below T here, and the stiff directions weigh a little
     assert run.trajectory == pytest.approx(1.66, rel=0.15)
-    before, harmonic = np.asarray(run.accepted).copy(), []
-    for _ in range(400):
-        run.advance(1)
-        p = np.asarray(run.accepted) - before
-        before = np.asarray(run.accepted).copy()
-        harmonic.append(1.0 / np.mean(1.0 / np.maximum(p, 1e-12)))
-    # as derived above for one chain; the harmonic mean over 32 has a deviation of 0.1 at most
-    assert np.mean(harmonic) == pytest.approx(0.8, abs=0.05)
+    before = np.asarray(run.accepted).copy()
+    run.advance(400)
+    # as derived above for one chain, and less: the mean over 32 has a deviation of 0.05 at most
+    assert np.mean(np.asarray(run.accepted) - before) / 400 == pytest.approx(0.8, abs=0.05)
     assert (run.step_size == step).all()
 
 

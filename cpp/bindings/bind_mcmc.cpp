@@ -141,13 +141,21 @@ private:
     Array phi_, gradient_;
 };
 
-// A caller's output array: C-contiguous float64 of exactly this many numbers, or None.
-double* output(const char* name, const std::optional<py::array>& a, Index size) {
+// A caller's output array: C-contiguous and of exactly so many T, or None.
+template <class T>
+T* output(const char* name, const std::optional<py::array>& a, Index size) {
     if (!a) return nullptr;
-    const bool fits = py::isinstance<py::array_t<double>>(*a) && a->size() == size &&
-                      a->writeable() && (a->flags() & py::array::c_style);
-    require(fits, name, " must be a writeable C-contiguous float64 array of ", size, " numbers");
-    return static_cast<double*>(const_cast<void*>(a->data()));
+    const bool fits = py::isinstance<py::array_t<T>>(*a) && a->size() == size && a->writeable() &&
+                      (a->flags() & py::array::c_style);
+    require(fits, name, " must be a writeable C-contiguous ",
+            std::is_same_v<T, bool> ? "bool" : "float64", " array of ", size, " numbers");
+    return static_cast<T*>(const_cast<void*>(a->data()));
+}
+
+Integers counts(const Vector& of) {
+    Integers out(of.size());
+    for (Index k = 0; k < of.size(); ++k) out.mutable_data()[k] = static_cast<std::int64_t>(of[k]);
+    return out;
 }
 
 Array white_noise(Stream stream, std::uint64_t seed, Index chains, Index white) {
@@ -289,30 +297,31 @@ void bind_mcmc(py::module_& m) {
         .def(
             "advance",
             [](AnyRun& run, Index iterations, Index thin, const std::optional<py::array>& theta,
-               const std::optional<py::array>& log_likelihood) {
+               const std::optional<py::array>& log_likelihood,
+               const std::optional<py::array>& energy, const std::optional<py::array>& diverging) {
                 require(thin > 0, "thin must be positive, got ", thin);
                 const Index draws = run.chains() * (iterations / thin);
-                double* t = output("theta", theta, draws * run.parameters());
-                double* l = output("log_likelihood", log_likelihood, draws);
+                const Records to{output<double>("theta", theta, draws * run.parameters()),
+                                 output<double>("log_likelihood", log_likelihood, draws),
+                                 output<double>("energy", energy, draws),
+                                 output<bool>("diverging", diverging, draws)};
                 const py::gil_scoped_release release;
-                run.advance(iterations, thin, t, l);
+                run.advance(iterations, thin, to);
             },
-            "iterations"_a, "thin"_a = 1, "theta"_a = py::none(), "log_likelihood"_a = py::none())
+            "iterations"_a, "thin"_a = 1, "theta"_a = py::none(), "log_likelihood"_a = py::none(),
+            "energy"_a = py::none(), "diverging"_a = py::none())
         .def_property("adapting", &AnyRun::adapting, &AnyRun::set_adapting)
         .def_property_readonly("solver", &AnyRun::solver)
         .def_property_readonly("chains", &AnyRun::chains)
         .def_property_readonly("white", &AnyRun::white)
         .def_property_readonly("parameters", &AnyRun::parameters)
         .def_property_readonly("iteration", &AnyRun::iteration)
+        .def_property_readonly("proposals", [](const AnyRun& r) { return to_array(r.proposals()); })
         .def_property_readonly("accepted", [](const AnyRun& r) { return to_array(r.accepted()); })
-        .def_property_readonly("failures",
-                               [](const AnyRun& r) {
-                                   const Vector f = r.failures();
-                                   Integers out(f.size());
-                                   for (Index k = 0; k < f.size(); ++k)
-                                       out.mutable_data()[k] = static_cast<std::int64_t>(f[k]);
-                                   return out;
-                               })
+        .def_property_readonly("failures", [](const AnyRun& r) { return counts(r.failures()); })
+        .def_property_readonly("divergences",
+                               [](const AnyRun& r) { return counts(r.divergences()); })
+        .def_property_readonly("largest_step_size", &AnyRun::largest_step_size)
         .def_property_readonly("step_size", [](const AnyRun& r) { return to_array(r.step_size()); })
         .def_property_readonly("solver_iterations",
                                [](const AnyRun& r) { return to_array(r.solver_iterations()); })
@@ -368,11 +377,13 @@ void bind_mcmc(py::module_& m) {
 
     m.def(
         "run_pcn",
-        [](const SharedPotential& p, double beta, double target, const SharedReference& metric,
-           std::uint64_t seed, const Array& start,
-           int threads) { return make_run(p, Pcn{beta, target}, metric, seed, start, threads); },
-        "potential"_a, "beta"_a, "target"_a, "metric"_a.none(true), "seed"_a, "start"_a,
-        "threads"_a, "target = 0: no adaptation.");
+        [](const SharedPotential& p, double beta, double target, Index safeguard,
+           const SharedReference& metric, std::uint64_t seed, const Array& start, int threads) {
+            require(safeguard >= 0, "safeguard must not be negative, got ", safeguard);
+            return make_run(p, Pcn{beta, target, safeguard}, metric, seed, start, threads);
+        },
+        "potential"_a, "beta"_a, "target"_a, "safeguard"_a, "metric"_a.none(true), "seed"_a,
+        "start"_a, "threads"_a, "target = 0: no adaptation; safeguard = 0: none.");
     m.def(
         "run_mala",
         [](const SharedPotential& p, double step_size, double target, bool implicit,

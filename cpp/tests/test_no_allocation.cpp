@@ -78,10 +78,13 @@ void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
     const auto potential =
         std::make_shared<const Potential>(model, prior, Matrix(data.transpose()), noise, surrogate);
     Run<K> run(potential, kernel, reference, 1, Matrix::Zero(kLanes, potential->white()), 1);
-    std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3);
+    std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3),
+        energy(kLanes * 3);
+    const auto diverging = std::make_unique<bool[]>(kLanes * 3);
+    const Records to{theta.data(), log_likelihood.data(), energy.data(), diverging.get()};
     if (error) run.set_error_model(error);
     run.set_adapting(true);
-    run.advance(3, 1, theta.data(), log_likelihood.data());
+    run.advance(3, 1, to);
     // what adapts across chains meets after each step, in one `advance` of its own for the blocks
     if (kAcrossChains<K>) run.set_adapting(false);
 
@@ -89,7 +92,7 @@ void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
     // 3 and 30 iterations allocate the same.
     auto count = [&](Index iterations) {
         const long before = allocations;
-        run.advance(iterations, iterations / 3, theta.data(), log_likelihood.data());
+        run.advance(iterations, iterations / 3, to);
         return allocations - before;
     };
     const long few = count(3), many = count(30);
@@ -174,6 +177,7 @@ void check_solvers(const K& kernel) {
 
 int main() {
     check_all(Pcn{0.1, 0.25});
+    check_all(Pcn{0.1, 0.25, 2});
     check_all(Mala{1e-4, 0.57});
     check_all(InfinityMala{1e-4, 0.57});
     check_all(Ula{1e-4});

@@ -11,9 +11,9 @@ from scipy import stats
 from scipy.sparse.linalg import LinearOperator, cg
 
 from . import _validate, diagnostics
+from ._advice import ESS_PER_CHAIN, RHAT
 from ._fixed import Fixed
 from ._limit import efficient_variance
-from ._summary import ESS_PER_CHAIN, RHAT
 from ._validate import Array
 from .draws import Draws
 from .posterior import Posterior, check_posterior

@@ -252,6 +252,8 @@ class Run:
         thin: typing.SupportsInt | typing.SupportsIndex = 1,
         theta: numpy.ndarray | None = None,
         log_likelihood: numpy.ndarray | None = None,
+        energy: numpy.ndarray | None = None,
+        diverging: numpy.ndarray | None = None,
     ) -> None: ...
     def discrepancy(self) -> numpy.typing.NDArray[numpy.float64]:
         """
@@ -293,13 +295,19 @@ class Run:
     @property
     def coarse_solves(self) -> int: ...
     @property
+    def divergences(self) -> numpy.typing.NDArray[numpy.int64]: ...
+    @property
     def evaluations(self) -> int: ...
     @property
     def failures(self) -> numpy.typing.NDArray[numpy.int64]: ...
     @property
     def iteration(self) -> int: ...
     @property
+    def largest_step_size(self) -> float: ...
+    @property
     def parameters(self) -> int: ...
+    @property
+    def proposals(self) -> numpy.typing.NDArray[numpy.float64]: ...
     @property
     def solver(self) -> str: ...
     @property
@@ -545,13 +553,14 @@ def run_pcn(
     potential: Potential,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     target: typing.SupportsFloat | typing.SupportsIndex,
+    safeguard: typing.SupportsInt | typing.SupportsIndex,
     metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> Run:
     """
-    target = 0: no adaptation.
+    target = 0: no adaptation; safeguard = 0: none.
     """
 
 def run_ula(

@@ -24,7 +24,8 @@ class DelayedAcceptance:
     A step goes from x to x' by ``steps`` steps of ``kernel`` on the coarse posterior pi_c, solves
     the fine equation once, without a gradient, and accepts with probability min(1, pi_f(x')
     pi_c(x) / (pi_f(x) pi_c(x'))). So it samples the fine posterior, however wrong the coarse one
-    is; only the acceptance suffers.
+    is; only the acceptance suffers. The coarse model must have a value wherever the fine posterior
+    is: where its solve fails the chain never goes, and the posterior is cut off there.
 
     The coarse likelihood is corrected in warmup by what the coarse model leaves out. Its
     predictions are off by B = G_fine - G_coarse, whose mean b and covariance are taken over the

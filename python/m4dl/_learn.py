@@ -61,10 +61,10 @@ class MetricLearner:
 
     name, what = "metric", "a metric"
 
-    def __init__(self, potential: Any, widen: float) -> None:
+    def __init__(self, potential: Any, acceptance: float) -> None:
         self._white: int = potential.white
         self._data = np.asarray(potential.data)
-        self._precision, self._widen = np.asarray(potential.precision), widen
+        self._precision, self._acceptance = np.asarray(potential.precision), acceptance
         self.width = self._white + self._precision.size
         self.metric: LowRankMetric | None = None
         if len(self._data) != 1:
@@ -81,7 +81,7 @@ class MetricLearner:
         """Learn from draws (chains, n, W + m), and install it."""
         white, predictions = draws[:, :, : self._white], draws[:, :, self._white :]
         data, precision = self._data[0], self._precision
-        metric = learned_metric(white, predictions, data, precision, self._widen)
+        metric = learned_metric(white, predictions, data, precision, self._acceptance)
         self.restore(run, metric.arrays())
 
     def arrays(self) -> dict[str, Array]:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ._advice import solver_advice
 from ._learn import Lessons
-from ._summary import solver_advice
+from ._record import PerDraw, per_draw
 from ._validate import Array
 from .draws import Draws
 from .moments import MomentsRecorder
@@ -36,14 +37,15 @@ class DrawsRecorder:
             self._theta = np.empty((chains, draws, size))
         except MemoryError as error:
             raise MemoryError(f'{error}; use keep="moments", store= or a larger thin=') from error
-        self._log_likelihood = np.empty((chains, draws))
+        self._of_draws = per_draw((chains, draws))
         self.done = 0
 
-    def add(self, theta: Array, log_likelihood: Array) -> None:
-        """Record draws of shape (chains, n, D) and their log-likelihoods (chains, n)."""
+    def add(self, theta: Array, of_draws: PerDraw) -> None:
+        """Record draws of shape (chains, n, D) and what is kept of each, (chains, n)."""
         stop = self.done + theta.shape[1]
         self._theta[:, self.done : stop] = theta
-        self._log_likelihood[:, self.done : stop] = log_likelihood
+        for name, values in self._of_draws.items():
+            values[:, self.done : stop] = of_draws[name]
         self.done = stop
 
     def close(self) -> None:
@@ -51,8 +53,10 @@ class DrawsRecorder:
 
     def result(self, **metadata: Any) -> Draws:
         """Return the draws, trimmed to what is finished; they are the result's from now on."""
-        self._theta.flags.writeable = self._log_likelihood.flags.writeable = False
-        return Draws(self._theta[:, : self.done], self._log_likelihood[:, : self.done], **metadata)
+        for values in (self._theta, *self._of_draws.values()):
+            values.flags.writeable = False
+        of_draws: dict[str, Any] = {k: v[:, : self.done] for k, v in self._of_draws.items()}
+        return Draws(self._theta[:, : self.done], **of_draws, **metadata)
 
 
 Recorder = DrawsRecorder | StoreRecorder | MomentsRecorder
@@ -104,10 +108,14 @@ class Loop:
         warmup: int,
         thin: int,
         lessons: Lessons,
+        target: float | None,
     ) -> None:
         self.run, self.recorder, self.disk = run, recorder, disk
         self.draws, self.warmup, self.thin, self.lessons = draws, warmup, thin, lessons
         self.accepted, self.failures = np.zeros(run.chains), np.zeros(run.chains, dtype=np.int64)
+        self.target = target
+        self.divergences = np.zeros(run.chains, dtype=np.int64)
+        self.proposals = np.zeros(run.chains)
         self.solves = self.coarse_solves = 0
         self.coarse_accepted = np.zeros(run.chains)
         self.coarse_failures = np.zeros(run.chains)
@@ -115,7 +123,7 @@ class Loop:
         width = run.chains * run.parameters
         self._most = max(1, SLICE_BYTES // (8 * width))
         self._theta = np.empty(self._most * width)
-        self._log_likelihood = np.empty(self._most * run.chains)
+        self._of_draws = per_draw((self._most * run.chains,))
 
     def resume(self, disk: Store, about: dict[str, Any]) -> None:
         """Go to where the store's last checkpoint stands, if it has one."""
@@ -126,6 +134,7 @@ class Loop:
             self.recorder.restore(saved["recorder"])
             own = saved["loop"]
             self.accepted, self.failures = own["accepted"], own["failures"]
+            self.divergences, self.proposals = own["divergences"], own["proposals"]
             self.solves, self.coarse_solves = int(own["solves"]), int(own["coarse_solves"])
             self.coarse_accepted = own["coarse_accepted"]
             self.coarse_failures = own["coarse_failures"]
@@ -169,7 +178,7 @@ class Loop:
             )
 
     def report(self) -> dict[str, Any]:
-        """Return the counters of the sampling phase, and warn about failed solves."""
+        """Return the counters of the sampling phase, and warn of failed solves and divergences."""
         iterations = self.run.iteration - self.warmup
         failures = np.asarray(self.run.failures) - self.failures
         if failures.any():
@@ -177,6 +186,15 @@ class Loop:
             warnings.warn(
                 f"of {iterations} solves per chain, some failed and were rejected: {counts}"
                 + solver_advice(self.run.solver),
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        divergences = np.asarray(self.run.divergences) - self.divergences
+        if divergences.any():
+            counts = ", ".join(f"{n} in chain {k}" for k, n in enumerate(divergences) if n)
+            warnings.warn(
+                f"of {iterations} steps per chain, some diverged and were rejected: {counts}; "
+                "their energy was wrong by more than 1,000, for the step is too long there",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -189,15 +207,25 @@ class Loop:
                 stacklevel=3,
             )
         return {
-            "acceptance": (np.asarray(self.run.accepted) - self.accepted) / iterations,
+            "acceptance": self._acceptance(),
             "step_size": np.array(self.run.step_size),
             "failures": failures,
+            "divergences": divergences,
+            "target": self.target,
+            "largest_step": largest if np.isfinite(largest := self.run.largest_step_size) else None,
             "seconds": self.seconds,
             "solves": self.run.solves - self.solves,
             "trajectory": self.run.trajectory,
             "metric": self.lessons.metric,
             **coarse,
         }
+
+    def _acceptance(self) -> Array:
+        """Mean acceptance in the present phase of the steps that tell of the step size."""
+        accepted = np.asarray(self.run.accepted) - self.accepted
+        return np.asarray(
+            accepted / np.maximum(np.asarray(self.run.proposals) - self.proposals, 1.0)
+        )
 
     def _coarse(self, iterations: int) -> dict[str, Any]:
         """Return the counters of delayed acceptance."""
@@ -217,6 +245,9 @@ class Loop:
             self.run.adapting = warming
         if not warming and not self.sampling:
             self.sampling = True
+            run = self.run
+            run.adapting = False  # also to forget the divergences of warmup
+            self.divergences, self.proposals = np.array(run.divergences), np.array(run.proposals)
             self.accepted, self.failures = np.array(self.run.accepted), np.array(self.run.failures)
             self.solves, self.coarse_solves = self.run.solves, self.run.coarse_solves
             self.coarse_accepted = np.array(self.run.coarse_accepted)
@@ -229,22 +260,25 @@ class Loop:
             length = min(length, self.warmup - run.iteration)
             if (lesson := self.lessons.until(run.iteration)) is not None:
                 length = min(length, lesson)
-            run.advance(length, 1, None, None)
+            run.advance(length)
             self.lessons.attend(run)
             return length
         # a slice may be shorter than `thin`: then it ends between two records, or at the next
         due: int = thin - (run.iteration - self.warmup) % thin
         if length < due:
-            run.advance(length, 1, None, None)
+            run.advance(length)
             return length
         count = 1
         if due == thin:
             count = min(length // thin, self._most, self.draws - self.recorder.done)
         shape = (run.chains, count, run.parameters)
         theta = self._theta[: count * run.chains * run.parameters].reshape(shape)
-        log_likelihood = self._log_likelihood[: count * run.chains].reshape(shape[:2])
-        run.advance(count * due, due, theta, log_likelihood)
-        self.recorder.add(theta, log_likelihood)
+        of_draws = {
+            name: values[: count * run.chains].reshape(shape[:2])
+            for name, values in self._of_draws.items()
+        }
+        run.advance(count * due, due, theta, **of_draws)
+        self.recorder.add(theta, of_draws)
         return count * due
 
     def _check_solves(self) -> None:
@@ -270,6 +304,8 @@ class Loop:
         own = {
             "accepted": self.accepted,
             "failures": self.failures,
+            "divergences": self.divergences,
+            "proposals": self.proposals,
             "solves": np.array(self.solves),
             "coarse_solves": np.array(self.coarse_solves),
             "coarse_accepted": self.coarse_accepted,
@@ -297,8 +333,7 @@ class Loop:
         )
 
     def _show(self, bar: Any, iterations: int) -> None:
-        since = self.run.iteration - (self.warmup if self.sampling else 0)
-        rate = float(np.mean(np.asarray(self.run.accepted) - self.accepted)) / since
+        rate = float(self._acceptance().mean())
         bar.set_description_str("sampling" if self.sampling else "warmup", refresh=False)
         bar.set_postfix_str(f"acceptance {rate:.2f}", refresh=False)
         bar.update(iterations * self.run.chains)

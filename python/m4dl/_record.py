@@ -15,6 +15,19 @@ from . import _validate
 from ._fixed import Fixed
 from ._validate import Array
 
+#: What is kept of each draw beside theta: (chain, draw) arrays of these kinds.
+PER_DRAW: dict[str, type[np.generic]] = {
+    "log_likelihood": np.float64,
+    "energy": np.float64,
+    "diverging": np.bool_,
+}
+PerDraw = Mapping[str, NDArray[Any]]
+
+
+def per_draw(shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
+    """Return room for what is kept of so many draws."""
+    return {name: np.empty(shape, dtype) for name, dtype in PER_DRAW.items()}
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Record(Fixed):
@@ -26,6 +39,12 @@ class Record(Fixed):
         Mean acceptance probability, and step size after warmup.
     failures : (chain,) array of int
         Number of failed solves, each counted as a rejection.
+    divergences : (chain,) array of int, optional
+        Number of steps whose energy was wrong by more than 1,000, each a rejection too.
+    target : float, optional
+        Acceptance probability that warmup adapted to; None if nothing adapted.
+    largest_step : float, optional
+        What the kernel's step size cannot exceed.
     warmup, thin, seed : int
         Iterations before the first draw, iterations per draw, seed of the streams.
     kernel : str
@@ -60,6 +79,9 @@ class Record(Fixed):
     complete: bool
     provenance: Mapping[str, Any]
     seconds: float
+    divergences: NDArray[np.int64] | None = None
+    target: float | None = None
+    largest_step: float | None = None
     solves: int | None = None
     trajectory: float | None = None
     metric: Any = None
@@ -77,6 +99,9 @@ class Record(Fixed):
         self.acceptance = _validate.array("acceptance", self.acceptance, (chains,))
         self.step_size = _validate.array("step_size", self.step_size, (chains,))
         self.failures = _validate.array("failures", self.failures, (chains,)).astype(np.int64)
+        if self.divergences is not None:
+            counts = _validate.array("divergences", self.divergences, (chains,))
+            self.divergences = counts.astype(np.int64)
         self.seconds = _validate.number("seconds", self.seconds)
 
     @property
@@ -135,6 +160,9 @@ class Record(Fixed):
             "acceptance": self.acceptance.tolist(),
             "step_size": self.step_size.tolist(),
             "failures": self.failures.tolist(),
+            "divergences": None if self.divergences is None else self.divergences.tolist(),
+            "target": self.target,
+            "largest_step": self.largest_step,
             "notes": list(self.notes),
             "solver": self.provenance.get("solver", ""),
         }

@@ -12,13 +12,14 @@ SMALLEST_INFORMATION = 0.1
 """Information of the data, in the prior's, below which a direction is left to the prior."""
 PRIOR_DRAWS = 10.0
 """Draws, and as many as there are directions, that the fitted linear model is worth."""
+WIDEN, WIDEST = 1.2, 4.0
 PASSES = 5
 RIDGES = (*10.0 ** np.arange(-12.0, 1.0),)
 """Relative to the largest eigenvalue."""
 
 
 def learned_metric(
-    draws: Array, predictions: Array, data: Array, precision: Array, widen: float = 1.0
+    draws: Array, predictions: Array, data: Array, precision: Array, acceptance: float = 1.0
 ) -> LowRankMetric:
     """Return the metric of a posterior, from draws of it that need not have explored it.
 
@@ -36,8 +37,11 @@ def learned_metric(
         Of the model there; finite.
     data, precision : (m,) arrays
         And 1/std^2 of their noise.
-    widen : float
-        Factor of the variances.
+    acceptance : float
+        The variances are wider by the factor ``acceptance**(-4/r**2)``, from `WIDEN` to `WIDEST`,
+        r the number of directions, but no wider than the prior's for it. In one or two directions
+        independent proposals from so wide a Gaussian are accepted about so often, and in many it
+        would be seldom. At 1 they stay.
 
     Source
     ------
@@ -68,7 +72,18 @@ def learned_metric(
     shift = size / (size + doubt) * mean
     variance, turn = np.linalg.eigh(deviation[:, None] * covariance * deviation)
     basis_now = np.linalg.qr(basis @ turn)[0]
-    return LowRankMetric(basis @ (centre + deviation * shift), basis_now, widen * variance)
+    return LowRankMetric(
+        basis @ (centre + deviation * shift), basis_now, _widened(variance, acceptance)
+    )
+
+
+def _widened(variance: Array, acceptance: float) -> Array:
+    """Variances for proposals whose tails must not be lighter than those of a posterior."""
+    if acceptance == 1.0:
+        return variance
+    factor = np.clip(acceptance ** (-4.0 / len(variance) ** 2), WIDEN, WIDEST)
+    widened: Array = np.minimum(factor * variance, np.maximum(1.0, variance))
+    return widened
 
 
 def _slope(x: Array, y: Array) -> Array:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import _core, _validate
-from ._record import Record
+from ._record import PER_DRAW, Record
 from ._validate import Array
 from .draws import Draws
 from .kernels import Kernel
@@ -151,10 +151,12 @@ def _sample(group: list[Replicate], plan: Plan, seed: int) -> list[Draws]:
 def _chains_of(draws: Draws, which: slice) -> Draws:
     """Some of the chains of a run."""
     about = {f.name: getattr(draws, f.name) for f in fields(Record) if f.init}
-    for name in ("acceptance", "step_size", "failures", "coarse_acceptance", "coarse_failures"):
+    names = ("acceptance", "step_size", "failures", "divergences")
+    for name in (*names, "coarse_acceptance", "coarse_failures"):
         if about[name] is not None:
             about[name] = about[name][which]
-    return Draws(draws.theta[which], draws.log_likelihood[which], **about)
+    of_draws = {name: getattr(draws, name)[which] for name in PER_DRAW}
+    return Draws(draws.theta[which], **of_draws, **about)
 
 
 def threads_of(threads: Any) -> int:

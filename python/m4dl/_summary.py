@@ -9,42 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ._advice import ESS_PER_CHAIN, RHAT, Extreme, problems, ratio, remarks
 from ._fixed import Fixed
 from ._validate import Array
 
-#: R-hat above this means that the chains disagree; fewer effective draws a chain make R-hat and the
-#: errors themselves unreliable. Source: Vehtari et al. (Bayesian Analysis 2021), section 4.
-RHAT = 1.01
-ESS_PER_CHAIN = 100
-
 _WIDTH = 100
 _LISTED_CHAINS = 16
-_STUCK = 0.01  # a lower acceptance in some chain is remarked upon
+_FAR = "ess_far"
 
 Row = dict[str, float]
-
-
-def solver_advice(solver: str) -> str:
-    """What to try where the iterations of this solver of linear systems do not converge."""
-    instead = {
-        "frozen": "solver='multigrid' on a Grid, solver='direct' elsewhere",
-        "aggregation": "solver='multigrid' on a Grid, solver='direct' elsewhere",
-        "multigrid": "solver='direct'",
-    }
-    if solver not in instead:
-        return ""
-    return (
-        f"; solver={solver!r} fails where a coefficient is too rough for its iterations: "
-        f"take {instead[solver]}"
-    )
-
-
-@dataclass(frozen=True)
-class Extreme:
-    """The worst value of a diagnostic, and where it is."""
-
-    name: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -54,13 +27,17 @@ class Summary(Fixed):
     Attributes
     ----------
     run : dict
-        Sizes, kernel, seed, times, and acceptance, step size and failed solves of each chain.
+        Sizes, kernel, seed, times, and acceptance, step size, failed solves and divergences of each
+        chain; ``ebfmi`` of each chain of HMC; for the log-likelihood and functionals ``pareto_k``,
+        their tail index, and ``missing``, the share of draws that are not finite, if there are any.
     rows : dict of dict
         For each quantity shown: its name, and the value of each column.
     worst : dict of Extreme
         Largest R-hat and smallest effective sample sizes over all parameters, shown or not.
     converged : bool
-        R-hat is at most 1.01 and there are 100 effective draws a chain, everywhere.
+        R-hat is at most 1.01 and there are 100 effective draws a chain, everywhere, tails to 1 %
+        and 99 % included; no step diverged, few solves failed, the step size found its target,
+        energies mix, and no tail is too heavy for a mean.
     advice : tuple of str
         The same in sentences, with what to do about it.
     omitted : int
@@ -118,9 +95,9 @@ def summarise(
     max_rows : int
         Number of parameters shown: all if they fit, else those with the worst diagnostics.
     """
-    columns = list(theta)
+    columns = [c for c in theta if c != _FAR]  # it is judged, and not shown
     # batch means are too noisy for a verdict over many parameters
-    sizes = [c for c in columns if c.startswith("ess") and c != "ess_batch"]
+    sizes = [c for c in theta if c.startswith("ess") and c != "ess_batch"]
     wanted = ESS_PER_CHAIN * run["chains"]
     shown = _worst_parameters(theta, sizes, wanted, max_rows)
     rows = {name: {c: float(row[c]) for c in columns} for name, row in special.items()}
@@ -130,12 +107,11 @@ def summarise(
     worst.update({c: _extreme(c, special, theta, largest=False) for c in sizes})
     # Rounding alone gives a constant a standard deviation of about 1e-16 of its size.
     moved = bool((theta["std"] > 1e-12 * np.abs(theta["mean"])).any())
-    problems = _problems(run, worst, sizes, wanted, moved)
-    remarks = _remarks(run, theta)
+    against = problems(run, worst, sizes, wanted, moved)
     verdict = f"Converged, as far as R-hat (at most {RHAT}) and ESS (at least {wanted}) can tell."
-    advice = (*(problems or [verdict]), *remarks)
+    advice = (*(against or [verdict]), *remarks(run, theta))
     omitted = len(theta["mean"]) - len(shown)
-    return Summary(run, rows, worst, not problems, advice, omitted, efficiency(run, worst))
+    return Summary(run, rows, worst, not against, advice, omitted, efficiency(run, worst))
 
 
 def efficiency(run: Mapping[str, Any], worst: Mapping[str, Extreme]) -> dict[str, float | None]:
@@ -179,66 +155,11 @@ def _extreme(
     return Extreme(names[i] if i < len(names) else f"theta[{i - len(names)}]", float(values[i]))
 
 
-def _problems(
-    run: dict[str, Any], worst: dict[str, Extreme], sizes: list[str], wanted: int, moved: bool
-) -> list[str]:
-    rhat = worst["r_hat"]
-    if run["draws"] < 4:
-        return [f"Not converged: {run['draws']} draws a chain are too few to judge."]
-    if not moved:
-        return ["Not converged: nothing moved, all draws are equal."]
-    if np.isnan(rhat.value):
-        return ["Not judged: R-hat is undefined; it needs several chains."]
-    out = []
-    if rhat.value > RHAT:
-        out.append(
-            f"Not converged: R-hat is {_ratio(rhat.value)} at {rhat.name} (at most {RHAT} wanted): "
-            "the chains disagree. Run longer, or try another step size or metric."
-        )
-    kind = min(sizes, key=lambda column: worst[column].value)
-    least = worst[kind]
-    if least.value < wanted:
-        out.append(
-            f"Not converged: {kind} is {least.value:.0f} at {least.name} (at least {wanted} "
-            f"wanted, {ESS_PER_CHAIN} a chain): the errors are not reliable. Run longer."
-        )
-    return out
-
-
-def _remarks(run: dict[str, Any], theta: Mapping[str, Array]) -> list[str]:
-    out = []
-    if not run["complete"]:
-        out.append("Incomplete: the run was stopped early; these are the draws it had finished.")
-    if run["chains"] == 1:
-        out.append("One chain cannot tell of another mode that it never visited: run 4 or more.")
-    out += [f"Before the first step: {note}." for note in run["notes"]]
-    if run["kernel"].startswith("ULA("):
-        out.append(
-            "ULA is not corrected: these are moments of its own law, not of the posterior, and the "
-            "errors say nothing of the difference. m4dl.ula_bias estimates it."
-        )
-    acceptance = np.asarray(run["acceptance"])
-    if (acceptance < _STUCK).any():
-        chain = int(acceptance.argmin())
-        out.append(
-            f"Chain {chain} accepts {acceptance[chain]:.2%} of its proposals: take smaller steps."
-        )
-    failed = int(np.sum(run["failures"]))
-    if failed:
-        hint = solver_advice(run["solver"])
-        out.append(f"Failed solves, counted as rejections: {failed:,}{hint}.")
-    constant = int(np.isnan(theta["r_hat"]).sum())
-    if run["draws"] >= 4 and 0 < constant < len(theta["r_hat"]):
-        out.append(
-            f"Constant, and left out of R-hat: {constant:,} of {len(theta['r_hat']):,} parameters."
-        )
-    return out
-
-
 def _header(run: dict[str, Any]) -> list[str]:
     state = "complete" if run["complete"] else "INCOMPLETE"
     rate = run["draws_per_second"]
     speed = f"{run['seconds']:.3g} s" + (f", {rate:,.0f} draws/s in all chains" if rate else "")
+    lost = run["divergences"] or []
     return [
         f"{run['chains']} chains x {run['draws']:,} draws of {run['parameters']:,} parameters "
         f"(thin {run['thin']}, warmup {run['warmup']:,}), {state}",
@@ -248,6 +169,7 @@ def _header(run: dict[str, Any]) -> list[str]:
         *_trajectory(run["trajectory"]),
         *_coarse(run),
         f"failed solves  {_chains(run['failures'], '{:,}')}",
+        *([f"divergences    {_chains(lost, '{:,}')}"] if any(lost) else []),
     ]
 
 
@@ -300,12 +222,8 @@ def _cell(column: str, value: float) -> str:
     if not np.isfinite(value):
         return f"{value:>12}"
     if column == "r_hat":
-        return f"{_ratio(value):>12}"
+        return f"{ratio(value):>12}"
     return f"{value:>12,.0f}" if column.startswith("ess") else f"{value:>12.4g}"
-
-
-def _ratio(value: float) -> str:
-    return f"{value:.3f}" if value < 100 else f"{value:.3g}"
 
 
 def plain(value: Any) -> Any:

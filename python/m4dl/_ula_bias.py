@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _validate, diagnostics
+from ._advice import ESS_PER_CHAIN, RHAT
 from ._fixed import Fixed
 from ._start import prepare
 from ._streams import Purpose, derived_seed
-from ._summary import ESS_PER_CHAIN, RHAT, plain
+from ._summary import plain
 from ._validate import Array
 from .draws import Draws, Functional
 from .kernels import LARGEST_IMPLICIT_STEP, MALA, ULA

@@ -33,6 +33,8 @@ from ._validate import Array
 
 #: Tail ESS is the smaller of the effective sizes at these two quantiles.
 TAIL = (0.05, 0.95)
+#: Verdicts look at these too: a chain that seldom gets far out stays there for long.
+FAR = (0.01, 0.99)
 #: The probabilities of minus and plus one standard deviation of a Gaussian.
 _ONE_SIGMA = (0.1586553, 0.8413447)
 
@@ -147,12 +149,14 @@ def summarise(draws: Sliceable) -> dict[str, Any]:
     -------
     dict
         ``mean``, ``std`` (divisor: draws - 1), ``mcse_mean``, ``ess_bulk``, ``ess_batch``,
-        ``ess_tail``, ``rhat``: each a float or (D,).
+        ``ess_tail``, ``ess_far`` (the same at 1 % and 99 %), ``rhat``: each a float or (D,).
     """
     plain = ("mean", "std", "mcse_mean", "ess_bulk", "ess_batch")
-    found = statistics(draws, [*plain, *(("ess_quantile", p) for p in TAIL), "rhat"])
-    tail, rhat = np.minimum.reduce(found[len(plain) : -1]), found[-1]
-    return dict(zip(plain, found, strict=False)) | {"ess_tail": tail, "rhat": rhat}
+    quantiles = [("ess_quantile", p) for p in (*TAIL, *FAR)]
+    found = statistics(draws, [*plain, *quantiles, "rhat"])
+    tail, far = (np.minimum(*found[k : k + 2]) for k in (len(plain), len(plain) + 2))
+    known = dict(zip(plain, found, strict=False))
+    return known | {"ess_tail": tail, "ess_far": far, "rhat": found[-1]}
 
 
 def statistics(draws: Sliceable, wanted: Sequence[Statistic]) -> list[Any]:

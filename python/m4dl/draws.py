@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from . import _summary, _validate, diagnostics
+from . import _summary, _tails, _validate, diagnostics
 from ._fixed import read_only
 from ._record import Record, optional, shaped
 from ._scale import column_norms
@@ -35,12 +35,20 @@ class Draws(Record):
         The draws, read-only: take a copy to change them. They may stay on disk: anything with
         ``shape`` and NumPy slicing, such as a Zarr array.
     log_likelihood : (chain, draw) array
+    energy : (chain, draw) array, optional
+        Minus the log density in white space up to a constant, Phi(xi) + |xi|^2/2, and with HMC that
+        of the momentum at the end of the trajectory.
+    diverging : (chain, draw) array of bool, optional
+        Whether the step to this draw (or, thinned, one since the draw before) diverged: its energy
+        was wrong by more than 1,000. It was rejected, so the draw is where it set out from.
     **about
         The run: see `Record`.
     """
 
     theta: Any
     log_likelihood: Array
+    energy: Array | None = None
+    diverging: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         shape = np.shape(self.theta)
@@ -48,6 +56,10 @@ class Draws(Record):
             raise ValueError(f"theta must have shape (chain, draw, D), none of them 0, got {shape}")
         self.set_sizes(*shape)
         self.log_likelihood = shaped("log_likelihood", self.log_likelihood, shape[:2])
+        if self.energy is not None:
+            self.energy = shaped("energy", self.energy, shape[:2])
+        if self.diverging is not None:
+            self.diverging = shaped("diverging", self.diverging, shape[:2]) != 0
         super().__post_init__()
 
     def mean(self) -> Array:
@@ -155,7 +167,19 @@ class Draws(Record):
         scalars = {"log_likelihood": self.log_likelihood}
         scalars.update({name: self.functional(of) for name, of in (functionals or {}).items()})
         special = {name: _columns(diagnostics.summarise(v)) for name, v in scalars.items()}
-        return _summary.summarise(self.about(), special, _columns(self._diagnostics), rows)
+        run = self.about() | self._evidence(scalars)
+        return _summary.summarise(run, special, _columns(self._diagnostics), rows)
+
+    def _evidence(self, scalars: Mapping[str, Array]) -> dict[str, Any]:
+        """What the draws say beyond R-hat and effective sizes: see `Summary.run`."""
+        share = {name: 1.0 - float(np.isfinite(v).mean()) for name, v in scalars.items()}
+        out: dict[str, Any] = {
+            "pareto_k": {name: _tails.pareto_k(v) for name, v in scalars.items()},
+            "missing": {name: missing for name, missing in share.items() if missing},
+        }
+        if self.energy is not None and self.kernel.startswith("HMC(") and self.thin == 1:
+            out["ebfmi"] = _tails.ebfmi(self.energy).tolist()
+        return out
 
     def to_datatree(self) -> Any:
         """Return an ``xarray.DataTree`` with groups ``posterior`` and ``sample_stats``, in memory.
@@ -316,7 +340,8 @@ class Moments(Record):
         rows = _validate.integer("max_rows", max_rows, 0)
         special = {name: _batch_columns(**values) for name, values in self.functionals.items()}
         theta = _batch_columns(self.mean(), self.std(), self._mcse, self._rhat)
-        return _summary.summarise(self.about(), special, theta, rows)
+        missing = {n: np.nan for n, v in self.functionals.items() if not np.isfinite(v["mean"])}
+        return _summary.summarise(self.about() | {"missing": missing}, special, theta, rows)
 
     def __getattr__(self, name: str) -> Any:
         if name in _LOST:

@@ -13,8 +13,9 @@ from ._validate import Array, integer, interval, positive
 from .metrics import LEARNED, LowRankMetric, Metric, check_metric
 
 Learned = Literal["learned"]
-WIDEN_PCN = 1.2
-"""pCN with long steps stays for long where its proposals are rarer than the posterior."""
+SAFEGUARD = 10
+"""One step in so many of pCN with a metric is one of plain pCN, for tails and modes that the metric
+does not know."""
 
 LARGEST_IMPLICIT_STEP = 4.0
 """h of infinity-MALA at which z' is an independent draw of the reference."""
@@ -69,11 +70,15 @@ class PCN:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         target = self.target if self.adapt else 0.0
         reference = metric_reference(self.metric, potential)
-        return _core.run_pcn(potential, self.beta, target, reference, seed, xi0, threads)
+        # the prior is its own safeguard; a diagonal metric is one's own choice
+        guarded = self.adapt and isinstance(self.metric, LowRankMetric | str)
+        safeguard = SAFEGUARD if guarded else 0
+        return _core.run_pcn(potential, self.beta, target, safeguard, reference, seed, xi0, threads)
 
     def learners(self, potential: Any) -> list[Learner]:
         """Return what warmup is to learn."""
-        return _learners(self.metric, potential, WIDEN_PCN)
+        # pCN with long steps stays for long where its proposals are rarer than the posterior
+        return _learners(self.metric, potential, self.target)
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,7 @@ class HMC:
         Adapt both during warmup (never after), across chains: all share one step size and one
         length. A chain then depends on the others, through these two numbers.
     target : float in (0, 1)
-        Harmonic mean of the chains' acceptance probabilities to adapt to.
+        Mean of the chains' acceptance probabilities to adapt to.
     max_steps : int
         Most steps of a trajectory.
 
@@ -208,7 +213,7 @@ class HMC:
     trajectory: float = 1.5
     metric: Metric | Learned | None = field(default=None, kw_only=True)
     adapt: bool = field(default=True, kw_only=True)
-    target: float = field(default=0.65, kw_only=True)
+    target: float = field(default=0.8, kw_only=True)
     max_steps: int = field(default=256, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -241,6 +246,12 @@ class HMC:
         return _learners(self.metric, potential)
 
 
+def adapted_target(kernel: Any) -> float | None:
+    """The acceptance that a kernel adapts to in warmup; None if it does not adapt."""
+    inner = getattr(kernel, "kernel", kernel)  # of delayed acceptance
+    return inner.target if getattr(inner, "adapt", False) else None
+
+
 def _check_adaptation(adapt: Any, metric: Any) -> None:
     if not isinstance(adapt, bool):
         raise TypeError(f"adapt must be True or False, got {adapt!r}")
@@ -255,8 +266,10 @@ def metric_reference(metric: Metric | Learned | None, potential: Any) -> Any:
     return None if metric is None else metric.reference(white)
 
 
-def _learners(metric: Metric | Learned | None, potential: Any, widen: float = 1.0) -> list[Learner]:
-    return [MetricLearner(potential, widen)] if isinstance(metric, str) else []
+def _learners(
+    metric: Metric | Learned | None, potential: Any, acceptance: float = 1.0
+) -> list[Learner]:
+    return [MetricLearner(potential, acceptance)] if isinstance(metric, str) else []
 
 
 def _need_gradient(name: str, potential: Any) -> None:

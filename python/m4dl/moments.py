@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _validate
 from ._fixed import read_only
+from ._record import PerDraw, per_draw
 from ._validate import Array
 from .draws import Moments
 
@@ -40,53 +41,53 @@ class Chunks:
     chains, size, length : int
         Number of chains, of parameters D, and of draws per chunk.
     flush : callable
-        ``flush(theta, log_likelihood, start)`` is called with each full chunk: views of shape
-        (chains, length, D) and (chains, length), and the index of the chunk's first draw.
+        ``flush(theta, of_draws, start)`` is called with each full chunk: views of shape (chains,
+        length, D) and, by name, (chains, length), and the index of the chunk's first draw.
     """
 
     def __init__(
-        self, chains: int, size: int, length: int, flush: Callable[[Array, Array, int], None]
+        self, chains: int, size: int, length: int, flush: Callable[[Array, PerDraw, int], None]
     ) -> None:
         self._theta = np.empty((chains, length, size))
-        self._log_likelihood = np.empty((chains, length))
+        self._of_draws = per_draw((chains, length))
         self._length = length
         self._flush = flush
         self.done = 0
 
     @property
-    def pending(self) -> tuple[Array, Array, int]:
+    def pending(self) -> tuple[Array, PerDraw, int]:
         """The draws of the chunk not yet full (views), and the index of the first of them."""
         count = self.done % self._length
-        return self._theta[:, :count], self._log_likelihood[:, :count], self.done - count
+        of_draws = {name: values[:, :count] for name, values in self._of_draws.items()}
+        return self._theta[:, :count], of_draws, self.done - count
 
-    def add(self, theta: Array, log_likelihood: Array) -> None:
-        """Append draws of shape (chains, n, D) and their log-likelihoods (chains, n)."""
+    def add(self, theta: Array, of_draws: PerDraw) -> None:
+        """Append draws of shape (chains, n, D) and what is kept of each, (chains, n)."""
         taken, total = 0, theta.shape[1]
         while taken < total:
             at = self.done % self._length
             count = min(self._length - at, total - taken)
             self._theta[:, at : at + count] = theta[:, taken : taken + count]
-            self._log_likelihood[:, at : at + count] = log_likelihood[:, taken : taken + count]
+            for name, values in self._of_draws.items():
+                values[:, at : at + count] = of_draws[name][:, taken : taken + count]
             taken += count
             self.done += count
             if at + count == self._length:
-                self._flush(self._theta, self._log_likelihood, self.done - self._length)
+                self._flush(self._theta, self._of_draws, self.done - self._length)
 
     def state(self) -> dict[str, Any]:
         """Return copies of what is pending, and the number of draws so far."""
-        theta, log_likelihood, _ = self.pending
-        return {
-            "done": np.array(self.done),
-            "theta": theta.copy(),
-            "log_likelihood": log_likelihood.copy(),
-        }
+        theta, of_draws, _ = self.pending
+        copies = {name: values.copy() for name, values in of_draws.items()}
+        return {"done": np.array(self.done), "theta": theta.copy(), **copies}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to a state."""
         self.done = int(state["done"])
-        theta, log_likelihood, _ = self.pending
+        theta, of_draws, _ = self.pending
         theta[...] = state["theta"]
-        log_likelihood[...] = state["log_likelihood"]
+        for name, values in of_draws.items():
+            values[...] = state[name]
 
 
 class MomentAccumulator:
@@ -270,13 +271,13 @@ class MomentsRecorder:
         """Number of draws recorded per chain."""
         return self._chunks.done
 
-    def add(self, theta: Array, log_likelihood: Array) -> None:
-        """Record draws of shape (chains, n, D) and their log-likelihoods (chains, n)."""
-        self._chunks.add(theta, log_likelihood)
+    def add(self, theta: Array, of_draws: PerDraw) -> None:
+        """Record draws of shape (chains, n, D) and what is kept of each, (chains, n)."""
+        self._chunks.add(theta, of_draws)
 
-    def _absorb(self, theta: Array, log_likelihood: Array, _start: int) -> None:
+    def _absorb(self, theta: Array, of_draws: PerDraw, _start: int) -> None:
         self._field.update(theta)
-        self._scalars.update(self._evaluate(theta, log_likelihood))
+        self._scalars.update(self._evaluate(theta, of_draws["log_likelihood"]))
 
     def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
         values = np.empty((*log_likelihood.shape, 1 + len(self._functionals)))
@@ -313,9 +314,9 @@ class MomentsRecorder:
     def result(self, **metadata: Any) -> Moments:
         """Return the moments of all draws: recording ends here, with the chunk that is not full."""
         field, scalars = self._field, self._scalars
-        theta, log_likelihood, start = self._chunks.pending
+        theta, of_draws, start = self._chunks.pending
         if theta.shape[1]:
-            self._absorb(theta, log_likelihood, start)
+            self._absorb(theta, of_draws, start)
         columns = {
             "mean": scalars.pooled_mean(),
             "std": scalars.pooled_std(),

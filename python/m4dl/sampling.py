@@ -15,7 +15,7 @@ from ._problem import Problem
 from ._start import prepare
 from ._validate import Array
 from .draws import Draws, Moments
-from .kernels import Kernel
+from .kernels import Kernel, adapted_target
 from .moments import Functional, MomentsRecorder, validate_functionals
 from .posterior import Posterior, check_posterior
 from .provenance import provenance
@@ -116,7 +116,8 @@ def sample(
     Returns
     -------
     Draws or Moments
-        ``acceptance`` and ``failures`` (solves that gave NaN) count the iterations after warmup.
+        ``acceptance``, ``failures`` (solves that gave NaN) and ``divergences`` (steps that lost the
+        energy) count the iterations after warmup.
         After Ctrl-C: what is finished, with ``complete`` False; a second Ctrl-C stops at once and
         returns nothing.
 
@@ -136,7 +137,7 @@ def sample(
     -----
     RuntimeWarning
         If the search for the most probable point gave up (kept in ``notes`` of the result, and in
-        its summary), or if solves failed.
+        its summary), or if solves failed or steps diverged.
     """
     check_posterior(posterior)
     if isinstance(kernel, type) or not hasattr(kernel, "start"):
@@ -183,7 +184,8 @@ def sample(
         recorder = StoreRecorder(disk, chains, size)
     else:
         recorder = DrawsRecorder(chains, draws, size)
-    loop = Loop(run, recorder, disk, draws, warmup, thin, lessons)
+    target = adapted_target(kernel) if warmup else None
+    loop = Loop(run, recorder, disk, draws, warmup, thin, lessons, target)
     if disk is not None:
         loop.resume(disk, about)
         about = {**disk.provenance, "resumed": disk.resumed} if disk.resumed else disk.provenance

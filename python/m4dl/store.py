@@ -36,11 +36,12 @@ from ._files import (
     writing,
 )
 from ._problem import Problem
+from ._record import PER_DRAW, PerDraw
 from ._validate import Array
 from .draws import Draws
 from .moments import Chunks, chunk_length
 
-FORMAT = 4
+FORMAT = 5
 
 
 class Store:
@@ -197,14 +198,14 @@ class Store:
                 metadata["shape"][1] = draws
                 with writing(self.path):
                     replace(self.path / name, json.dumps(metadata, indent=2).encode())
-        self.theta, self.log_likelihood = self._arrays(read_only=False)
+        self.theta, self.of_draws = self._arrays(read_only=False)
 
-    def _arrays(self, read_only: bool) -> tuple[Any, Any]:
+    def _arrays(self, read_only: bool) -> tuple[Any, dict[str, Any]]:
         files = self._files.with_read_only(read_only)
         group = _zarr().open_group(files, mode="r" if read_only else "r+")
-        return group["theta"], group["log_likelihood"]
+        return group["theta"], {name: group[name] for name in PER_DRAW}
 
-    def write(self, theta: Array, log_likelihood: Array, start: int) -> None:
+    def write(self, theta: Array, of_draws: PerDraw, start: int) -> None:
         """Write the chunk of draws, (chains, n, D) and (chains, n), that begins at ``start``.
 
         It ends the array, or is full: so Zarr never reads what was there.
@@ -212,7 +213,8 @@ class Store:
         stop = start + theta.shape[1]
         with writing(self.path):
             self.theta[:, start:stop] = theta
-            self.log_likelihood[:, start:stop] = log_likelihood
+            for name, array in self.of_draws.items():
+                array[:, start:stop] = of_draws[name]
 
     def check(self, chunks: range, read: bool) -> None:
         """Refuse the store if a file of these chunks is missing or, if ``read``, damaged."""
@@ -227,16 +229,16 @@ class Store:
         return True
 
     def _keys(self, chunks: range) -> Iterator[str]:
-        for array in (self.theta, self.log_likelihood):
+        for array in (self.theta, *self.of_draws.values()):
             rest = ["0"] * (array.ndim - 2)
             for chunk in chunks:
                 for chain in range(-(-array.shape[0] // array.chunks[0])):
                     yield "/".join([array.path, "c", str(chain), str(chunk), *rest])
 
-    def result(self) -> tuple[Any, Array]:
-        """Return the draws, on disk and for reading only, and their log-likelihoods."""
-        theta, log_likelihood = self._arrays(read_only=True)
-        return theta, np.asarray(log_likelihood[:])
+    def result(self) -> tuple[Any, dict[str, Any]]:
+        """Return the draws, on disk and for reading only, and what is kept of each."""
+        theta, of_draws = self._arrays(read_only=True)
+        return theta, {name: np.asarray(array[:]) for name, array in of_draws.items()}
 
 
 class StoreRecorder:
@@ -253,7 +255,7 @@ class StoreRecorder:
     def __init__(self, store: Store, chains: int, size: int) -> None:
         self._store = store
         self._chunks = Chunks(chains, size, store.length, store.write)
-        self.add: Callable[[Array, Array], None] = self._chunks.add
+        self.add: Callable[[Array, PerDraw], None] = self._chunks.add
         self.state, self.restore = self._chunks.state, self._chunks.restore
 
     @property
@@ -264,9 +266,9 @@ class StoreRecorder:
     def close(self) -> None:
         """Write the chunk that is not full; it stays pending too, for the run may be extended."""
         self._store.resize(self.done)
-        theta, log_likelihood, start = self._chunks.pending
+        theta, of_draws, start = self._chunks.pending
         if theta.shape[1]:
-            self._store.write(theta, log_likelihood, start)
+            self._store.write(theta, of_draws, start)
 
     def open(self, draws: int) -> bool:
         """Look at what the store holds of the draws so far, with room for ``draws``.
@@ -290,7 +292,8 @@ class StoreRecorder:
 
     def result(self, **metadata: Any) -> Draws:
         """Return the draws, with ``theta`` left on disk, where nobody writes through it."""
-        return Draws(*self._store.result(), **metadata)
+        theta, of_draws = self._store.result()
+        return Draws(theta, **of_draws, **metadata)
 
 
 def stored_problem(path: str | os.PathLike[str]) -> Problem | None:
@@ -325,13 +328,15 @@ def _create_arrays(group: Any, shape: tuple[int, int, int]) -> None:
     group.create_array(
         "theta", shape=shape, chunks=(1, length, size), dimension_names=names, **common
     )
-    group.create_array(
-        "log_likelihood",
-        shape=shape[:2],
-        chunks=(chains, length),
-        dimension_names=names[:2],
-        **common,
-    )
+    for name, kind in PER_DRAW.items():
+        group.create_array(
+            name,
+            shape=shape[:2],
+            chunks=(chains, length),
+            dimension_names=names[:2],
+            # chunks of nothing but the fill value are not written, so it is no value
+            **(common if kind is np.float64 else {**common, "dtype": "uint8", "fill_value": 255}),
+        )
 
 
 def _own(problem: str, resumed: list[dict[str, Any]], files: dict[str, str]) -> Sections:

@@ -25,6 +25,7 @@ struct DualAveraging {
         log_average.setConstant(centre);
     }
 
+    // A step that does not tell of the step size counts as one that hit the target.
     void update(const Lanes& probability) {
         count += 1.0;
         const double w = 1.0 / (count + kT0);

@@ -13,17 +13,26 @@ namespace m4dl {
 // not stored.
 using RunState = std::map<std::string, Matrix>;
 
+// Where draws go, each null if it is not wanted: theta (chains, draws, parameters); and of each draw
+// (chains, draws) -Phi, the energy, which is Phi + |xi|^2/2 and the momentum's if the kernel has one,
+// and whether a step since the draw before diverged.
+struct Records {
+    double* theta = nullptr;
+    double* log_likelihood = nullptr;
+    double* energy = nullptr;
+    bool* diverging = nullptr;
+};
+
 class AnyRun {
 public:
     virtual ~AnyRun() = default;
 
-    // Takes `iterations` steps. After every `thin` of them theta and -Phi are written to
-    // theta (chains, iterations/thin, parameters) and log_likelihood (chains, iterations/thin),
-    // each of which may be null.
-    virtual void advance(Index iterations, Index thin, double* theta, double* log_likelihood) = 0;
+    // Takes `iterations` steps, and records the state after every `thin` of them.
+    virtual void advance(Index iterations, Index thin, const Records& to) = 0;
 
     virtual bool adapting() const = 0;
-    // Switching off fixes the step size at its average over the adaptation.
+    // Switching off fixes the step size at its average over the adaptation, and forgets divergences
+    // that no draw has shown.
     virtual void set_adapting(bool on) = 0;
 
     virtual std::string solver() const = 0;  // of the model's linear systems
@@ -31,8 +40,12 @@ public:
     virtual Index white() const = 0;
     virtual Index parameters() const = 0;
     virtual Index iteration() const = 0;
-    virtual Vector accepted() const = 0;    // (chains): sum of acceptance probabilities
-    virtual Vector failures() const = 0;    // (chains): steps whose solve failed
+    // The steps that tell of the step size: all, but for those that a kernel shortens.
+    virtual Vector proposals() const = 0;    // (chains)
+    virtual Vector accepted() const = 0;     // (chains): sum of their acceptance probabilities
+    virtual Vector failures() const = 0;     // (chains): steps whose solve failed
+    virtual Vector divergences() const = 0;  // (chains): steps whose energy was out of bounds
+    virtual double largest_step_size() const = 0;
     virtual Vector step_size() const = 0;   // (chains)
     virtual double trajectory() const = 0;  // of kernels that have a length; 0 without one
     virtual Index evaluations() const = 0;  // of the potential, in each chain

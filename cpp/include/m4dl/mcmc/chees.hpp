@@ -6,7 +6,8 @@
 //
 // weighted by the acceptance, by Adam's steps in log T; c is the mean of the chains, here averaged
 // over the iterations too, for few chains know it badly. The step size is dual averaging's, for the
-// harmonic mean of the acceptance over chains, which minds the worst.
+// mean of the acceptance over chains. (The paper's harmonic mean is near 0 as soon as one chain is
+// rejected, the more often the more chains there are: it asks for another acceptance than its target.)
 #pragma once
 
 #include "m4dl/mcmc/adapt.hpp"
@@ -33,7 +34,7 @@ struct Chees {
     Lanes averaged_step_size() const { return step.log_average.exp(); }
     double averaged_length() const { return exponential(log_average); }
 
-    // After an iteration: the harmonic mean of the acceptance, the mean of growth weighted by it, the
+    // After an iteration: the mean of the acceptance, the mean of growth weighted by it, the
     // mean of the chains, and the most steps of a trajectory.
     void update(double acceptance, double growth, const Vector& mean, Index most) {
         step.update(Lanes::Constant(acceptance));

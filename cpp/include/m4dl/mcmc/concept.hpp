@@ -8,12 +8,20 @@
 
 namespace m4dl {
 
+using Mask = Eigen::Array<bool, 1, kLanes>;
+
+// An error of the energy beyond this is a divergence: the step is too long for where it was taken
+// (Stan's bound).
+inline constexpr double kDivergence = 1000.0;
+
 // Where the chains of one block are, and room for the next proposal. Kernels with a gradient keep
 // it, and the noise of the step.
 struct ChainState {
     Block xi, proposal;
     Block gradient, proposal_gradient, noise;  // gradient of Phi at xi; empty without one
     Lanes phi = Lanes::Zero();
+    Lanes kinetic = Lanes::Zero();          // |v|^2/2 at xi, of kernels that have momenta
+    Mask accepted = Mask::Constant(false);  // by the last step
 
     // Kernels whose trajectories have a length, one for all chains: that length; and, while it adapts,
     // the centre of the chains and what a step found of the length's gradient.
@@ -28,9 +36,11 @@ struct ChainState {
 };
 
 struct StepResult {
-    Lanes probability;      // of acceptance: min(1, ratio), 0 where the solve failed
-    Lanes failed;           // 1 where the proposal's potential or gradient is not finite
-    Index evaluations = 1;  // of the potential, with its gradient if the kernel has one
+    Lanes probability;               // of acceptance: min(1, ratio), 0 where the solve failed
+    Lanes failed;                    // 1 where the proposal's potential or gradient is not finite
+    Lanes diverged = Lanes::Zero();  // 1 where the energy's error was beyond bounds instead
+    Index evaluations = 1;           // of the potential, with its gradient if the kernel has one
+    Mask tells = Mask::Constant(true);  // of the step size, by its acceptance
 };
 
 // The state of a kernel's chains: ChainState, or what a kernel with a coarse posterior beside the fine
@@ -62,9 +72,16 @@ concept Kernel =
 template <class K>
 inline constexpr bool kAcrossChains = requires { requires K::kAcrossChains; };
 
+// Steps of one size never get out of what is narrower than they are, nor into it. Kernels that adapt
+// shorten some, by a factor log-uniform on (kShortest, 1) that all chains share.
+inline constexpr double kShortest = 0.03;
+inline Lanes shorter(const Random& random, std::uint64_t step) {
+    const double u = random.shared_uniform(Stream::kTrajectory, step);
+    return (u * Lanes::Constant(kShortest).log()).exp();
+}
+
 // Copies the proposal into the lanes where `accept` holds.
-inline void accept_lanes(const Eigen::Array<bool, 1, kLanes>& accept, const Block& proposal,
-                         Block& current) {
+inline void accept_lanes(const Mask& accept, const Block& proposal, Block& current) {
     if (!accept.any()) return;
     for_rows(current.rows(),
              [&](Index i) { current.row(i) = accept.select(proposal.row(i), current.row(i)); });
@@ -72,18 +89,28 @@ inline void accept_lanes(const Eigen::Array<bool, 1, kLanes>& accept, const Bloc
 
 // The Metropolis decision. A NaN ratio compares false and so rejects.
 struct Decision {
-    Eigen::Array<bool, 1, kLanes> accept;
+    Mask accept;
     StepResult result;
 };
 inline Decision decide(const Lanes& proposed_phi, const Lanes& log_ratio, const Lanes& uniform) {
-    const Eigen::Array<bool, 1, kLanes> finite = proposed_phi.isFinite() && log_ratio.isFinite();
+    const Mask finite = proposed_phi.isFinite() && log_ratio.isFinite();
     return {finite && (uniform.log() < log_ratio),
             {finite.select(log_ratio.min(0.0).exp(), 0.0), finite.select(Lanes::Zero(), 1.0)}};
 }
 
+// What follows a gradient and ends where the density is nothing has left its energy.
+inline void tell_divergences(const Lanes& proposed_phi, const Lanes& log_ratio, StepResult& r) {
+    const Mask out = log_ratio.isFinite() && log_ratio < -kDivergence;
+    const Mask diverged = !proposed_phi.isNaN() && (out || proposed_phi.isInf());
+    r.diverged = diverged.select(Lanes::Constant(1.0), 0.0);
+    r.failed = diverged.select(Lanes::Zero(), r.failed);
+}
+
 inline StepResult metropolis(ChainState& state, const Lanes& proposed_phi, const Lanes& log_ratio,
                              const Lanes& uniform, bool with_gradient) {
-    const Decision decision = decide(proposed_phi, log_ratio, uniform);
+    Decision decision = decide(proposed_phi, log_ratio, uniform);
+    if (with_gradient) tell_divergences(proposed_phi, log_ratio, decision.result);
+    state.accepted = decision.accept;
     accept_lanes(decision.accept, state.proposal, state.xi);
     if (with_gradient) accept_lanes(decision.accept, state.proposal_gradient, state.gradient);
     state.phi = decision.accept.select(proposed_phi, state.phi);

@@ -5,8 +5,9 @@
 //
 //     alpha = min(1, pi_f(x') pi_c(x) / (pi_f(x) pi_c(x')))
 //
-// makes a chain reversible for pi_f, whatever pi_c is. Both are seen in the same white noise, where the
-// ratio is that of exp(Phi_c - Phi_f). The fine posterior needs no gradient.
+// makes a chain reversible for pi_f where the coarse model has a value, whatever pi_c is. Both are seen
+// in the same white noise, where the ratio is that of exp(Phi_c - Phi_f). The fine posterior needs no
+// gradient.
 #pragma once
 
 #include "m4dl/mcmc/concept.hpp"
@@ -74,7 +75,7 @@ struct DelayedAcceptance {
         copy(s.xi, w.xi);
         w.phi = s.coarse_phi;
         if constexpr (Inner::kGradient) copy(s.coarse_gradient, w.gradient);
-        Lanes probability = Lanes::Zero(), failed = Lanes::Zero();
+        Lanes probability = Lanes::Zero(), failed = Lanes::Zero(), diverged = Lanes::Zero();
         for (Index k = 0; k < steps; ++k) {
             const StepResult inner_step =
                 inner.step(w, s.potential, random,
@@ -82,6 +83,7 @@ struct DelayedAcceptance {
                            step_size);
             probability += inner_step.probability;
             failed += inner_step.failed;
+            diverged += inner_step.diverged;
             s.coarse_evaluations += inner_step.evaluations;
         }
         const double count = static_cast<double>(steps);
@@ -102,6 +104,7 @@ struct DelayedAcceptance {
         const Eigen::Array<bool, 1, kLanes> stuck = failed >= count;
         d.result.failed = stuck.select(Lanes::Constant(1.0), d.result.failed);
         d.result.probability = stuck.select(Lanes::Zero(), d.result.probability);
+        d.result.diverged = diverged.min(1.0);  // of a coarse step, on the way
         return d.result;
     }
 

@@ -5,7 +5,8 @@
 //     n = round(u T/eps) steps, at least 1 and at most `most`, u uniform on (1/2, 3/2),
 //
 // the same n for all chains: u is a function of seed and step. As n does not depend on the state the
-// move is reversible. A lane whose solve fails on the way waits at its start, and is rejected.
+// move is reversible. A lane that is lost on the way, because a solve failed or the energy left all
+// bounds, waits at its start, and is rejected.
 #pragma once
 
 #include "m4dl/mcmc/splitting.hpp"
@@ -36,32 +37,57 @@ struct Hmc {
         const Lanes kappa = 0.5 * eps, twice = eps;
         const Rotation turn(kappa);
         random.normals(Stream::kProposal, step, s.noise);
+        const Lanes kinetic = half_square(s.noise);
+        Lost lost;
         Lanes kicks = kick_and_rotate(s.gradient, kappa, turn, s.xi, s.proposal, s.noise);
         Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         for (Index k = 1; k < count; ++k) {
             kicks +=
                 kick_and_rotate(s.proposal_gradient, twice, turn, s.proposal, s.proposal, s.noise);
-            send_back_lost(kicks, s);
+            lost.watch(s.phi, phi, kicks);
+            lost.send_back(s);
             phi = potential.phi(s.proposal, s.proposal_gradient);
         }
         kicks += kick(s.proposal_gradient, kappa, s.noise);
+        lost.watch(s.phi, phi, kicks);
         if (s.centre) s.growth = growth(s);
         const Lanes log_ratio = s.phi - phi - kicks;
         StepResult result =
             metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
+        lost.tell(result);
+        s.kinetic = s.accepted.select(half_square(s.noise), kinetic);
         result.evaluations = count;
         return result;
     }
 
 private:
-    // What a solver makes of NaN may take long: lanes that are lost wait where they started.
-    static void send_back_lost(const Lanes& kicks, ChainState& s) {
-        const Eigen::Array<bool, 1, kLanes> fine = kicks.isFinite();
-        if (fine.all()) return;
-        for_rows(s.xi.rows(), [&](Index k) {
-            s.proposal.row(k) = fine.select(s.proposal.row(k), s.xi.row(k));
-            s.noise.row(k) = fine.select(s.noise.row(k), 0.0);
-        });
+    // The lanes that are lost, and why: a NaN of a solve, or an energy that was out of bounds before
+    // any.
+    struct Lost {
+        Mask wild = Mask::Constant(false), lost = wild, failed = wild;
+
+        void watch(const Lanes& first, const Lanes& phi, const Lanes& kicks) {
+            wild = wild || phi.isInf() || (kicks.isFinite() && phi + kicks - first > kDivergence);
+            const Mask now = !lost && !kicks.isFinite();
+            failed = failed || (now && !wild);
+            lost = lost || now;
+        }
+        // What a solver makes of NaN may take long: these wait where they started.
+        void send_back(ChainState& s) const {
+            if (!lost.any()) return;
+            for_rows(s.xi.rows(), [&](Index k) {
+                s.proposal.row(k) = lost.select(s.xi.row(k), s.proposal.row(k));
+                s.noise.row(k) = lost.select(Lanes::Zero(), s.noise.row(k));
+            });
+        }
+        void tell(StepResult& r) const {
+            r.failed = lost.select(failed.select(Lanes::Constant(1.0), 0.0), r.failed);
+            r.diverged = lost.select(failed.select(Lanes::Zero(), 1.0), r.diverged);
+        }
+    };
+
+    static Lanes half_square(const Block& v) {
+        return 0.5 * sum_rows(v.rows(), [&](Index k) -> Lanes { return v.row(k).square(); });
     }
 
     // (|z' - c|^2 - |z - c|^2) <z' - c, v'>: see chees.hpp.

@@ -2,6 +2,7 @@
 // step of the splitting with eps = sqrt(h), so the change of energy is its Metropolis ratio.
 #pragma once
 
+#include "m4dl/mcmc/langevin.hpp"
 #include "m4dl/mcmc/splitting.hpp"
 
 namespace m4dl {
@@ -16,7 +17,8 @@ struct InfinityMala {
     double target_acceptance() const { return target; }
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& h) const {
+                    std::uint64_t step, const Lanes& size) const {
+        const Lanes h = langevin_size(target, random, step, size);
         random.normals(Stream::kProposal, step, s.noise);
         const Lanes kappa = 0.5 * h.sqrt();
         Lanes kicks =
@@ -24,7 +26,10 @@ struct InfinityMala {
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         kicks += kick(s.proposal_gradient, kappa, s.noise);
         const Lanes log_ratio = s.phi - phi - kicks;
-        return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
+        StepResult result =
+            metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
+        result.tells = (h == size);
+        return result;
     }
 };
 

@@ -20,7 +20,8 @@ struct Mala {
     double target_acceptance() const { return target; }
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& h) const {
+                    std::uint64_t step, const Lanes& size) const {
+        const Lanes h = langevin_size(target, random, step, size);
         langevin_proposal(s, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         const Lanes root = (0.5 * h).sqrt();
@@ -32,7 +33,10 @@ struct Mala {
             return (here - there) * (here + there) + (w - back) * (w + back);
         });
         const Lanes log_ratio = s.phi - phi + 0.5 * change;
-        return metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
+        StepResult result =
+            metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
+        result.tells = (h == size);
+        return result;
     }
 };
 

@@ -48,13 +48,13 @@ public:
             });
     }
 
-    void advance(Index iterations, Index thin, double* theta, double* log_likelihood) override {
+    void advance(Index iterations, Index thin, const Records& to) override {
         require(iterations >= 0, "iterations must not be negative, got ", iterations);
         require(thin > 0 && iterations % thin == 0, "thin must divide the ", iterations,
                 " iterations, got ", thin);
         require(!broken_, "this run stopped in the middle of a step: restore a state first");
         broken_ = true;  // until all blocks have arrived at the same iteration
-        const Record record{iterations / thin, thin, theta, log_likelihood};
+        const Record record{to, iterations / thin, thin};
         if (kAcrossChains<K> && adapting_) {
             for (Index k = 0; k < iterations; ++k) {
                 tune(false);
@@ -74,6 +74,8 @@ public:
             for (auto& b : blocks_) b->step_size = b->adapt.log_average.exp();
             if constexpr (kAcrossChains<K>) tune(true);
         }
+        if (!on)
+            for (auto& b : blocks_) b->shown = b->divergences;
         adapting_ = on && kernel_.target_acceptance() > 0;
     }
 
@@ -82,12 +84,19 @@ public:
     Index white() const override { return potential_->white(); }
     Index parameters() const override { return potential_->parameters(); }
     Index iteration() const override { return iteration_; }
+    Vector proposals() const override {
+        return per_chain([](const Chunk& b) { return b.proposals; });
+    }
     Vector accepted() const override {
         return per_chain([](const Chunk& b) { return b.accepted; });
     }
     Vector failures() const override {
         return per_chain([](const Chunk& b) { return b.failures; });
     }
+    Vector divergences() const override {
+        return per_chain([](const Chunk& b) { return b.divergences; });
+    }
+    double largest_step_size() const override { return kernel_.largest_step_size(); }
     Vector step_size() const override {
         return per_chain([](const Chunk& b) { return b.step_size; });
     }
@@ -225,8 +234,8 @@ public:
 private:
     struct Chunk;
     struct Record {
+        const Records& to;
         Index draws, thin;
-        double *theta, *log_likelihood;
     };
 
     // Iterations first..last - 1 of this call, in all blocks.
@@ -264,19 +273,18 @@ private:
     // Adapts them to what the chains did; the sums run over the chains in their order.
     void learn() {
         if constexpr (kAcrossChains<K>) {
-            double inverse = 0.0, weight = 0.0, growth = 0.0;
+            double weight = 0.0, growth = 0.0;
             mean_.setZero();
             for (const auto& b : blocks_)
                 for (Index l = 0; l < std::min(kLanes, chains_ - b->first); ++l) {
                     const double p = b->result.probability[l];
-                    inverse += 1.0 / p;
                     weight += p;
                     if (p > 0.0) growth += p * b->chain.growth[l];
                     mean_ += b->chain.xi.col(l).matrix();
                 }
             const double count = static_cast<double>(chains_);
             mean_ /= count;
-            shared_.update(count / inverse, growth / weight, mean_, kernel_.most);
+            shared_.update(weight / count, growth / weight, mean_, kernel_.most);
         }
     }
 
@@ -288,7 +296,9 @@ private:
         typename StateOf<K>::Type chain;
         DualAveraging adapt;
         Lanes step_size;
-        Lanes accepted = Lanes::Zero(), failures = Lanes::Zero();
+        Lanes accepted = Lanes::Zero(), failures = Lanes::Zero(), divergences = Lanes::Zero();
+        Lanes shown = Lanes::Zero();      // divergences that draws have told of
+        Lanes proposals = Lanes::Zero();  // steps that told of the step size
         Index evaluations = 0;
         StepResult result;  // of the last step
 
@@ -333,36 +343,52 @@ private:
         }
 
         void advance(const Run& run, Index begin, Index end, const Record& record) {
-            const Index active = std::min(kLanes, run.chains_ - first), draws = record.draws;
-            double *theta = record.theta, *log_likelihood = record.log_likelihood;
             const bool adapting = run.adapting_ && !kAcrossChains<K>;
             for (Index k = begin; k < end; ++k) {
                 if (adapting) step_size = adapt.log_step.exp();
                 result =
                     run.kernel_.step(chain, potential, random,
                                      static_cast<std::uint64_t>(run.iteration_ + k), step_size);
-                accepted += result.probability;
                 failures += result.failed;
+                divergences += result.diverged;
                 evaluations += result.evaluations;
-                if constexpr (kTwoLevel<K>) {
-                    if (adapting) adapt.update(chain.tuned_by);
-                } else {
-                    if (adapting) adapt.update(result.probability);
-                }
-                if ((k + 1) % record.thin != 0) continue;
-                const Index draw = (k + 1) / record.thin - 1;
-                if (log_likelihood) {
-                    const Lanes misfit = potential.misfit(chain.xi, chain.phi);
+                accepted += result.tells.select(result.probability, 0.0);
+                proposals += result.tells.select(Lanes::Constant(1.0), 0.0);
+                if (adapting) adapt.update(result.tells.select(tuned_by(), adapt.target));
+                if ((k + 1) % record.thin == 0) write(run, record, (k + 1) / record.thin - 1);
+            }
+        }
+
+        const Lanes& tuned_by() const {
+            if constexpr (kTwoLevel<K>)
+                return chain.tuned_by;
+            else
+                return result.probability;
+        }
+
+        void write(const Run& run, const Record& record, Index draw) {
+            const Index active = std::min(kLanes, run.chains_ - first), draws = record.draws;
+            const Records& to = record.to;
+            auto each = [&](auto* out, const auto& lanes) {
+                for (Index l = 0; l < active; ++l) out[(first + l) * draws + draw] = lanes[l];
+            };
+            if (to.log_likelihood)
+                each(to.log_likelihood, Lanes(-potential.misfit(chain.xi, chain.phi)));
+            if (to.energy) {
+                const Lanes square = sum_rows(
+                    chain.xi.rows(), [&](Index i) -> Lanes { return chain.xi.row(i).square(); });
+                each(to.energy, Lanes(chain.phi + 0.5 * square + chain.kinetic));
+            }
+            if (to.diverging) {
+                each(to.diverging, Mask(divergences > shown));
+                shown = divergences;
+            }
+            if (to.theta) {
+                const Block& field = potential.theta(chain.xi);
+                for_rows(field.rows(), [&](Index i) {
                     for (Index l = 0; l < active; ++l)
-                        log_likelihood[(first + l) * draws + draw] = -misfit[l];
-                }
-                if (theta) {
-                    const Block& field = potential.theta(chain.xi);
-                    for_rows(field.rows(), [&](Index i) {
-                        for (Index l = 0; l < active; ++l)
-                            theta[((first + l) * draws + draw) * field.rows() + i] = field(i, l);
-                    });
-                }
+                        to.theta[((first + l) * draws + draw) * field.rows() + i] = field(i, l);
+                });
             }
         }
     };
@@ -374,7 +400,10 @@ private:
         field("phi", b.chain.phi);
         field("step_size", b.step_size);
         field("accepted", b.accepted);
+        field("proposals", b.proposals);
         field("failures", b.failures);
+        field("divergences", b.divergences);
+        field("shown", b.shown);
         field("adapt_error", b.adapt.error);
         field("adapt_log_step", b.adapt.log_step);
         field("adapt_log_average", b.adapt.log_average);
