@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _core, _validate
+from . import _validate
+from ._drawn_starts import DrawnStarts
 from ._laplace import Laplace
 from ._streams import Purpose, derived_seed
 from .kernels import HMC
@@ -77,10 +78,10 @@ def refined_metric(
         )
     if fit.rank == 0:
         return fit.metric
-    white = fit.posterior.white
-    noise = np.asarray(_core.initial_white_noise(seed, chains, white))
-    start = np.asarray(fit.metric.reference(white).push(noise))
-    run = HMC(metric=fit.metric).start(fit.posterior.core, chains, seed, start, threads)
+    kernel, reference = HMC(metric=fit.metric), fit.metric.reference(fit.posterior.white)
+    draw = DrawnStarts(fit.posterior, kernel, chains, seed, threads)
+    start, _ = draw("Laplace approximation", lambda noise: np.asarray(reference.push(noise)))
+    run = kernel.start(fit.posterior.core, chains, seed, start, threads)
     run.adapting = True
     run.advance(warmup)
     run.adapting = False

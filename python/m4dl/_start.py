@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core, _validate
+from . import _validate
 from ._delayed import DelayedAcceptance
+from ._drawn_starts import DrawnStarts
 from ._laplace import laplace
 from ._map import find_map, need_tangent
 from ._validate import Array
@@ -64,11 +65,14 @@ def prepare(
     _validate.choice("start", start, ("laplace", "learn", "prior", "mean"))
     if start == "mean":
         return Start(start, np.zeros((chains, white)), kernel)
-    noise = np.asarray(_core.initial_white_noise(seed, chains, white))
+    draw = DrawnStarts(posterior, kernel, chains, seed, threads)
     if start == "prior":
-        return Start(start, noise, kernel)
+        xi, told = draw("prior", np.asarray)
+        return Start(start, xi, kernel, told)
     if start == "learn":
-        return Start(start, noise, _learning(kernel))
+        kernel = _learning(kernel)
+        xi, told = draw("prior", np.asarray)
+        return Start(start, xi, kernel, told)
     need_tangent("start='laplace'", posterior)
     if (continued := _continued(store, kernel, chains, white)) is not None:
         return continued
@@ -81,8 +85,9 @@ def prepare(
         notes.append(str(warning.message))
         warnings.warn(notes[-1], RuntimeWarning, stacklevel=3)
     # through the compiled map, lane by lane: a chain's start must not depend on their number
-    xi = np.asarray(fit.metric.reference(white).push(noise))
-    return Start(start, xi, _with_metric(kernel, fit.metric), tuple(notes))
+    reference = fit.metric.reference(white)
+    xi, told = draw("Laplace approximation", lambda noise: np.asarray(reference.push(noise)))
+    return Start(start, xi, _with_metric(kernel, fit.metric), (*notes, *told))
 
 
 def _with_metric(kernel: Any, metric: LowRankMetric | Learned) -> Any:

@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     RANK_TEST = 9
     RAYS = 10
     DERIVATIVES = 11
+    REDRAWN_STARTS = 12
 
 
 def derived_seed(purpose: Purpose, seed: int, *numbers: int) -> int:

@@ -109,7 +109,8 @@ def sample(
         "learn", the default for other models if warmup is at least 200 and the kernel adapts: at
         draws of the prior, and a kernel without a metric of its own learns one in warmup from all
         chains (see :class:`m4dl.PCN`). "prior": at draws of the prior. "mean": at its mean, white
-        noise zero. Or at this white noise.
+        noise zero. Or at this white noise. Where the potential is not finite at a draw, that chain
+        takes the next of its own (at most 100); ``notes`` of the result count them.
     progress : bool
         Show a progress bar on stderr: acceptance, and iterations per second of all chains together.
 
@@ -124,8 +125,8 @@ def sample(
     Raises
     ------
     ValueError, TypeError
-        For an argument out of range, a potential that is not finite at the start, or a store of
-        another run.
+        For an argument out of range, a potential that is not finite at the start that is given or
+        at none of the draws for it, or a store of another run.
     RuntimeError
         If every solve of a chain fails.
     OSError
