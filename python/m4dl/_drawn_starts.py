@@ -69,4 +69,4 @@ class DrawnStarts:
             if coarse.white == self.posterior.white:  # which the kernel says more clearly
                 cores.append(coarse.core)
         values = [np.asarray(core.phi(xi, self.threads)) for core in cores]
-        return ~np.isfinite(values).all(axis=0)
+        return np.asarray(~np.isfinite(values).all(axis=0))
