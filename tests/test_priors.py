@@ -9,8 +9,9 @@ import numpy as np
 import oracles as o
 import pytest
 from catalogue import PRIORS
+from m4dl.fields import stiffness_and_mass
 from m4dl.priors import Prior
-from m4dl.priors.sparse import sparse_core
+from m4dl.priors.sparse import sparse_core, sparse_variance
 from problems import Array
 from rows import BOX2, BOX3, PriorRow, grid, simplices
 from scipy import sparse
@@ -154,6 +155,50 @@ def test_a_matern_length_beyond_double_precision_is_refused() -> None:
     # rounding 1e-16 x condition 2.5e10
     std = Prior.marginal_std(m4dl.MaternPrior(mesh, length=1e4))
     np.testing.assert_allclose(std, 1.0, rtol=1e-5)
+
+
+MANY_NODES = m4dl.TriangleMesh.rectangle((40, 30)), m4dl.TetrahedronMesh.box((9, 8, 10))
+
+
+@pytest.mark.parametrize("mesh", MANY_NODES, ids=repr)
+@pytest.mark.parametrize("power", [0, 1, 2, 3])
+def test_variances_from_the_factor(mesh: m4dl.TriangleMesh, power: int) -> None:
+    """The diagonal of (A^{-1} M)^k A^{-1} against dense inverses, over many supernodes."""
+    stiffness, mass = stiffness_and_mass(mesh)
+    A = 30.0 * sparse.diags_array(mass) + stiffness
+    inverse = np.linalg.inv(A.toarray())
+    dense = np.linalg.matrix_power(inverse * mass, power) @ inverse
+    found = sparse_variance(A, mass, power, mesh.points)
+    # condition numbers below 1e3
+    np.testing.assert_allclose(found, dense.diagonal(), rtol=1e-11)
+    bare = sparse_variance(A, mass, power, np.zeros((0, 0)))  # another order of elimination
+    np.testing.assert_allclose(bare, found, rtol=1e-11)
+
+
+def test_variances_of_several_pieces_and_of_one_unknown() -> None:
+    """Matrices that fall apart have several roots; M need not be that of the mesh, nor positive."""
+    blocks = [np.array([[3.0]]), np.array([[2.0, -1.0], [-1.0, 2.0]]), np.diag([4.0, 5.0])]
+    A, mass = sparse.block_diag(blocks), np.array([1.0, 0.0, -2.0, 3.0, 0.5])
+    inverse = np.linalg.inv(A.toarray())
+    expected = (inverse * mass @ inverse).diagonal()
+    found = sparse_variance(A, mass, 1, np.zeros((0, 0)))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    with pytest.raises(ValueError, match="A must be positive definite"):
+        sparse_variance(-A, mass, 1, np.zeros((0, 0)))
+
+
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_std_of_a_sparse_prior(diagonal: bool) -> None:
+    rng = np.random.default_rng(3)
+    A = sparse.diags_array([np.full(6, 3.0), -np.ones(5), -np.ones(5)], offsets=[0, 1, -1])
+    D = np.diag(rng.uniform(0.5, 2.0, 6)) if diagonal else rng.standard_normal((6, 4))
+    prior = m4dl.SparsePrior(A, sparse.coo_array(D))
+    t = np.linalg.solve(A.toarray(), D)
+    np.testing.assert_allclose(prior.marginal_std() ** 2, (t @ t.T).diagonal(), rtol=1e-13)
+    bare = np.linalg.inv(A.toarray())
+    np.testing.assert_allclose(
+        m4dl.SparsePrior(A).marginal_std() ** 2, (bare @ bare).diagonal(), rtol=1e-13
+    )
 
 
 @pytest.mark.parametrize("length", [1e-9, 1e9])

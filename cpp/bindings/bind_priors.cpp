@@ -1,6 +1,7 @@
 // Priors: maps of white noise.
 #include "arrays.hpp"
 #include "m4dl/fem/grid.hpp"
+#include "m4dl/linalg/selected_inverse.hpp"
 #include "m4dl/prior/any.hpp"
 #include "m4dl/prior/gaussian.hpp"
 #include "m4dl/prior/interpolated.hpp"
@@ -116,6 +117,20 @@ void bind_priors(py::module_& m) {
         "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "white"_a, "d_row"_a, "d_column"_a,
         "d_value"_a, "mass"_a, "repeats"_a, "scale"_a, "mean"_a,
         "The lower triangle of A; white = 0 asks for the half power.");
+    py::class_<SelectedInverse>(m, "SelectedInverse")
+        .def(py::init([](const Integers& a_row, const Integers& a_column, const Array& a_value,
+                         const Array& coordinates, const Array& mass, Index power) {
+                 const LowerMatrix a =
+                     lower_matrix(mass.size(), to_entries(a_row, a_column, a_value));
+                 return SelectedInverse(a.pattern, a.values, to_matrix(coordinates),
+                                        to_vector(mass), power);
+             }),
+             "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "mass"_a, "power"_a)
+        .def_property_readonly("work", &SelectedInverse::work)
+        .def_property_readonly("left", &SelectedInverse::left)
+        .def("advance", &SelectedInverse::advance, "work"_a,
+             py::call_guard<py::gil_scoped_release>())
+        .def("diagonal", [](const SelectedInverse& s) { return to_array(s.diagonal()); });
     m.def(
         "interpolated_prior",
         [](const AnyPrior& prior, const Grid& grid, const Array& points) {

@@ -18,6 +18,7 @@ __all__: list[str] = [
     "Prior",
     "Reference",
     "Run",
+    "SelectedInverse",
     "Surrogate",
     "TetrahedronMesh",
     "TriangleMesh",
@@ -151,6 +152,23 @@ class Prior:
     def parameters(self) -> int: ...
     @property
     def white(self) -> int: ...
+
+class SelectedInverse:
+    def __init__(
+        self,
+        a_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        a_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        a_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mass: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        power: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def advance(self, work: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    def diagonal(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def left(self) -> float: ...
+    @property
+    def work(self) -> float: ...
 
 class Paths:
     def __init__(

@@ -93,8 +93,8 @@ class Prior(Rebuilt):
     def marginal_std(self) -> Array:
         """Return the exact pointwise standard deviation of theta, (D,).
 
-        Costs min(D, W) solves, unless the prior knows it: a Matern field whose variance is
-        corrected, or on a grid.
+        Costs min(D, W) solves, unless the prior knows it, as a Matern field does, or finds it in
+        its sparse factor.
         """
         size, white, chunk = self.parameters, self.white, 256
         out = np.zeros(size)

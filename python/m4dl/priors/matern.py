@@ -14,7 +14,7 @@ from .._validate import Array, choice, positive
 from ..fields import stiffness_and_mass
 from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
 from .base import MeanLike, Prior, mean_field
-from .sparse import sparse_core
+from .sparse import sparse_core, sparse_variance
 
 Keep = Callable[[str, Callable[[], Array]], Array]
 """Returns what was found before, where the prior comes out of a pickle."""
@@ -101,7 +101,10 @@ class MaternPrior(Prior):
             grid, at = self.domain, self.at
             root, scale = _spectrum(grid, at, self.kappa, self.smoothness), self.kept()["scale"]
             return np.asarray(scale * np.sqrt(_pointwise(root, at)).ravel())
-        return super().marginal_std()
+        assert isinstance(self.domain, SimplexMesh)
+        A, mass, alpha = _operator(self.domain, self.length, self.smoothness)
+        unit = _unit_std(self.domain.dim, self.smoothness, self.kappa)
+        return self.std / unit * _pointwise_std(self.domain, A, mass, alpha)
 
 
 def _spectrum(grid: Grid, at: str, kappa: float, nu: float) -> Array:
@@ -174,6 +177,20 @@ def _sparse_core(
     keep: Keep,
 ) -> tuple[Any, Array]:
     """A sparse factor, and an integer alpha."""
+    A, mass, alpha = _operator(mesh, length, nu)
+    n = mass.size
+    m = mean_field(mean, mesh, "nodes", n)
+    if corrected:
+        scale = std / keep("std", lambda: _pointwise_std(mesh, A, mass, alpha))
+    else:
+        scale = np.full(n, std / _unit_std(mesh.dim, nu, np.sqrt(8.0 * nu) / length))
+    D = sparse.diags_array(np.sqrt(mass)) if alpha % 2 == 0 else None
+    repeats = alpha // 2 - (alpha % 2 == 0)
+    return sparse_core(A, D, mass, repeats, scale, m, mesh.coordinates("nodes")), m
+
+
+def _operator(mesh: SimplexMesh, length: float, nu: float) -> tuple[Any, Array, int]:
+    """A = kappa^2 M + S, the diagonal of M, and alpha."""
     alpha = round(nu + mesh.dim / 2)
     if abs(nu + mesh.dim / 2 - alpha) > 1e-12:
         allowed = ", ".join(
@@ -189,18 +206,16 @@ def _sparse_core(
     if ratio > 1e12:
         longest = length * np.sqrt(1e12 / ratio)
         raise ValueError(f"length must be at most {longest:.3g} on this mesh, got {length:g}")
-    n = mass.size
-    m = mean_field(mean, mesh, "nodes", n)
-    A = (kappa**2 * sparse.diags_array(mass) + stiffness).tocoo()
-    D = sparse.diags_array(np.sqrt(mass)) if alpha % 2 == 0 else None
-    repeats = alpha // 2 - (alpha % 2 == 0)
+    return (kappa**2 * sparse.diags_array(mass) + stiffness).tocoo(), mass, alpha
+
+
+def _unit_std(dim: int, nu: float, kappa: float) -> float:
+    """Standard deviation of (kappa^2 - Lap)^{-alpha/2} W on the whole space."""
+    return float(np.exp(0.5 * _log_variance(dim, nu)) * kappa**-nu)
+
+
+def _pointwise_std(mesh: SimplexMesh, A: Any, mass: Array, alpha: int) -> Array:
+    """Standard deviations of (A^{-1} M)^{alpha-1} A^{-1} at the nodes."""
+    hint = " (an InterpolatedPrior needs none)"
     x = mesh.coordinates("nodes")
-
-    def build(scale: Array) -> Any:
-        return sparse_core(A, D, mass, repeats, scale, m, x)
-
-    if corrected:
-        pointwise = keep("std", lambda: Prior(build(np.ones(n)), m).marginal_std())
-        return build(std / pointwise), m
-    unit = np.exp(0.5 * _log_variance(mesh.dim, nu)) * kappa**-nu
-    return build(np.full(n, std / unit)), m
+    return np.asarray(np.sqrt(sparse_variance(A, mass, alpha - 1, x, hint)))
