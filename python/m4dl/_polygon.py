@@ -11,34 +11,69 @@ _CHUNK = 2**22
 """Pairs (line, edge) or (edge, edge) that are held at once."""
 
 
-def crossings_of_edges(vertices: Array, start: Array, direction: Array) -> Array:
-    """Times t, ascending, at which lines (m, 2) cross the edges of a closed polygon, (m, k).
+def crossings_of_edges(vertices: Array, start: Array, direction: Array, touch: float) -> Array:
+    """Times t, ascending, at which lines (m, 2) enter and leave a closed polygon, (m, k).
 
-    A vertex on the line counts as on its right, so that each line crosses an even number of edges.
+    Vertices no farther than ``touch`` from a line lie on it. There the line counts as what lines
+    just to its left and just to its right have together, so that an edge belongs to the polygon
+    whichever side of it is inside, and a vertex touched from outside does not.
     """
     lines = max(1, _CHUNK // len(vertices))
     parts = [
-        _crossings(vertices, start[i : i + lines], direction[i : i + lines])
+        _crossings(vertices, start[i : i + lines], direction[i : i + lines], touch)
         for i in range(0, len(start), lines)
     ]
     width = max((part.shape[1] for part in parts), default=2)
-    fill = [
-        np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=np.inf) for p in parts
-    ] or [np.empty((0, width))]
+    fill = [_widened(p, width) for p in parts] or [np.empty((0, width))]
     return np.concatenate(fill)
 
 
-def _crossings(vertices: Array, start: Array, direction: Array) -> Array:
+def _widened(times: Array, width: int) -> Array:
+    """Rows filled up with infinities."""
+    return np.pad(times, ((0, 0), (0, width - times.shape[1])), constant_values=np.inf)
+
+
+def _crossings(vertices: Array, start: Array, direction: Array, touch: float) -> Array:
     apart = vertices[None] - start[:, None]  # (m, n, 2)
     v = direction[:, None]
     height = v[..., 0] * apart[..., 1] - v[..., 1] * apart[..., 0]
+    height[np.abs(height) <= touch] = 0.0
     along = (v * apart).sum(axis=2)
-    following = np.roll(height, -1, axis=1)
-    crossed = (height > 0) != (following > 0)
-    share = np.divide(height, height - following, out=np.zeros_like(height), where=crossed)
-    times = np.where(crossed, along + share * (np.roll(along, -1, axis=1) - along), np.inf)
+    times = _passages(height, along, height > 0)
+    on = np.flatnonzero((height == 0).any(axis=1))
+    if on.size:
+        right = _passages(height[on], along[on], height[on] >= 0)
+        both = _union(times[on], right)
+        width = max(times.shape[1], both.shape[1])
+        times = _widened(times, width)
+        times[on] = _widened(both, width)
+    used = int(np.isfinite(times).sum(axis=1).max(initial=0))
+    return times[:, : max(2, used)]
+
+
+def _passages(height: Array, along: Array, left: NDArray[np.bool_]) -> Array:
+    """Times at which the boundary passes from one side to the other, (m, even)."""
+    height_after, along_after = np.roll(height, -1, axis=1), np.roll(along, -1, axis=1)
+    crossed = left != np.roll(left, -1, axis=1)
+    share = np.divide(height, height - height_after, out=np.zeros_like(height), where=crossed)
+    times = np.where(height_after == 0, along_after, along + share * (along_after - along))
+    times = np.where(crossed, times, np.inf)
     width = max(2, int(crossed.sum(axis=1).max(initial=0)))
     return np.asarray(np.sort(times, axis=1)[:, :width])
+
+
+def _union(a: Array, b: Array) -> Array:
+    """The union of intervals [t_0, t_1], [t_2, t_3], ... of two families, without single points."""
+    times = np.concatenate([a, b], axis=1)
+    leaves = np.concatenate([np.arange(a.shape[1]) % 2, np.arange(b.shape[1]) % 2])
+    order = np.lexsort((np.broadcast_to(leaves, times.shape), times), axis=1)  # enters first
+    times = np.take_along_axis(times, order, axis=1)
+    step = np.where(leaves[order] == 0, 1, -1)
+    after = np.cumsum(step, axis=1)
+    kept = ((after == 1) & (step == 1)) | (after == 0)
+    pairs = np.sort(np.where(kept, times, np.inf), axis=1).reshape(len(times), -1, 2)
+    pairs[pairs[..., 0] == pairs[..., 1]] = np.inf  # a point
+    return np.asarray(np.sort(pairs.reshape(len(times), -1), axis=1))
 
 
 def require_simple(v: Array) -> None:

@@ -14,6 +14,8 @@ from ._validate import Array, array, integer, positive
 
 _CLOSED = 1e-12
 """Points this close to the boundary, in diameters, count as inside: the domains are closed."""
+_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+"""Of coordinates: far from the origin it is more than a share of the diameter."""
 
 
 class Disk(Fixed):
@@ -40,11 +42,13 @@ class Disk(Fixed):
         self.centre = array("centre", centre, (2,))
         self.perimeter = 2.0 * np.pi * self.radius
         self.diameter = 2.0 * self.radius
+        self._rounding = _ROUNDING * (float(np.abs(self.centre).max()) + self.radius)
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Which rows of ``points`` (m, 2) lie in the closed disk, (m,)."""
         x = array("points", points, (None, 2)) - self.centre
-        return np.asarray(np.hypot(x[:, 0], x[:, 1]) <= self.radius + _CLOSED * self.diameter)
+        reach = self.radius + max(_CLOSED * self.diameter, self._rounding)
+        return np.asarray(np.hypot(x[:, 0], x[:, 1]) <= reach)
 
     def boundary(self, fraction: ArrayLike) -> tuple[Array, Array]:
         """Boundary points (m, 2) and unit inward normals (m, 2) at ``fraction`` (m,) of the way.
@@ -58,14 +62,16 @@ class Disk(Fixed):
     def crossings(self, start: Array, direction: Array) -> Array:
         """Times t, ascending, at which lines start + t direction (m, 2) cross the circle, (m, 2).
 
-        Infinite for a line that misses it.
+        Infinite for a line that misses it, or touches it within the rounding.
         """
         x = start - self.centre
         along = (x * direction).sum(axis=1)
         nearest = x - along[:, None] * direction
-        half = np.sqrt(np.maximum(self.radius**2 - (nearest**2).sum(axis=1), 0.0))
+        distance = np.hypot(nearest[:, 0], nearest[:, 1])
+        square = self.radius**2 - (nearest**2).sum(axis=1)
+        half = np.sqrt(np.maximum(square, 0.0))
         out: Array = np.stack([-along - half, -along + half], axis=1)
-        out[half == 0] = np.inf
+        out[distance >= self.radius - self._rounding] = np.inf
         return out
 
     def __repr__(self) -> str:
@@ -121,6 +127,7 @@ class Polygon(Fixed):
         self._edges: Array = np.roll(v, -1, axis=0) - v
         self._lengths: Array = np.linalg.norm(self._edges, axis=1)
         self.perimeter = float(self._lengths.sum())
+        self._slack = max(_CLOSED * self.diameter, _ROUNDING * float(np.abs(v).max()))
 
     @classmethod
     def from_curve(cls, gamma: Callable[[Array], ArrayLike], n: int) -> Self:
@@ -142,7 +149,7 @@ class Polygon(Fixed):
         right = np.broadcast_to([1.0, 0.0], x.shape)
         beyond = self.crossings(x, right)
         odd = ((beyond > 0) & np.isfinite(beyond)).sum(axis=1) % 2 == 1
-        return np.asarray(odd | (self._distance(x) <= _CLOSED * self.diameter))
+        return np.asarray(odd | (self._distance(x) <= self._slack))
 
     def boundary(self, fraction: ArrayLike) -> tuple[Array, Array]:
         """Boundary points (m, 2) and unit inward normals (m, 2) at ``fraction`` (m,) of the way.
@@ -160,10 +167,11 @@ class Polygon(Fixed):
     def crossings(self, start: Array, direction: Array) -> Array:
         """Times t, ascending, at which lines start + t direction (m, 2) cross the boundary, (m, k).
 
-        Their number is even; rows are filled up with infinities. A line along an edge counts as
-        one just beside it.
+        Their number is even; rows are filled up with infinities. Edges belong to the polygon: a
+        line along one crosses at both its ends, whichever side of it is inside. Vertices that a
+        line touches from outside are no crossings.
         """
-        return crossings_of_edges(self.vertices, start, direction)
+        return crossings_of_edges(self.vertices, start, direction, self._slack)
 
     def _distance(self, points: Array) -> Array:
         """Distances of points (m, 2) to the boundary, (m,)."""

@@ -19,7 +19,8 @@ class Rays(RayFamily):
     """Straight rays x + t v of a plane domain.
 
     A ray is all of its line that the domain's hull holds: from its first entry to its last exit.
-    Where it leaves a non-convex domain in between, fields count as zero.
+    Where it leaves a non-convex domain in between, fields count as zero. Domains are closed: a line
+    along an edge is a ray, one that touches a corner or a circle from outside misses the domain.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class Rays(RayFamily):
             i = missed[0]
             raise ValueError(
                 f"{name}: ray {i} misses {domain}, got the line through "
-                f"({x[i, 0]:g}, {x[i, 1]:g}) along ({v[i, 0]:g}, {v[i, 1]:g}) "
+                f"({x[i, 0]:.16g}, {x[i, 1]:.16g}) along ({v[i, 0]:.16g}, {v[i, 1]:.16g}) "
                 f"({len(missed)} such rays)"
             )
         self.domain = domain

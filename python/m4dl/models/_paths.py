@@ -68,18 +68,34 @@ def sampling(field: Any, at: str, points: Array) -> tuple[Indices, Array]:
             x, y = points[outside[0]].tolist()
             raise ValueError(f"rays must lie in the field's {field!r}, got ({x!r}, {y!r})")
         if at == "cells":
-            low, width = np.array([a for a, _ in field.extent]), np.asarray(field.spacing)
-            most = np.asarray(field.cells) - 1
-            cell = np.clip(np.floor((points - low) / width).astype(np.int64), 0, most)
-            return np.ravel_multi_index(tuple(cell.T), field.cells)[:, None], np.ones(
-                (len(points), 1)
-            )
+            return _pixels(field, points)
         return tuple(field.core.interpolate(points))
     node, weight = field.core.interpolate(points)
     missing = np.flatnonzero(weight.sum(axis=1) == 0.0)
     if missing.size:
         node[missing], weight[missing] = _at_the_boundary(field, points[missing])
     return node, weight
+
+
+def _pixels(grid: Grid, points: Array) -> tuple[Indices, Array]:
+    """The cell of each point; a point between two cells, up to rounding, belongs half to each."""
+    low, high = np.array(grid.extent).T
+    width, most = np.asarray(grid.spacing), np.asarray(grid.cells) - 1
+    place = (points - low) / width
+    line = np.rint(place)
+    rounding = 8.0 * np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high)) / width
+    between = (np.abs(place - line) <= 1e-12 + rounding) & (line > 0) & (line <= most)
+    before = np.clip(np.where(between, line - 1.0, np.floor(place)).astype(np.int64), 0, most)
+    if not between.any():
+        return np.ravel_multi_index(tuple(before.T), grid.cells)[:, None], np.ones((len(points), 1))
+    after = before + between
+    ends = np.stack([before, after])  # (2, P, 2)
+    node = [
+        np.ravel_multi_index((ends[i, :, 0], ends[j, :, 1]), grid.cells)
+        for i in range(2)
+        for j in range(2)
+    ]
+    return np.stack(node, axis=1), np.full((len(points), 4), 0.25)
 
 
 def _at_the_boundary(mesh: TriangleMesh, points: Array) -> tuple[Indices, Array]:

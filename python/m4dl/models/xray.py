@@ -28,7 +28,8 @@ class XRay(Model):
         Where theta = f lives; it must hold the rays. Between a mesh and a curved boundary that it
         does not reach, the field is that of the nearest boundary point.
     at : {"nodes", "cells"}
-        On a grid: values at the nodes, bilinear in between, or one value a cell (pixels).
+        On a grid: values at the nodes, bilinear in between, or one value a cell (pixels). A ray
+        between two rows of pixels has half of each.
     step : float, optional
         Largest length of a step along a ray, with two Gauss points each: needed for geodesics. By
         default rays are cut where they leave a cell, and the transform of the piecewise linear,
