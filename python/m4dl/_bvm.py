@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from . import _validate, diagnostics
 from ._advice import ESS_PER_CHAIN, RHAT
+from ._defined import defined
 from ._fixed import Fixed
 from ._limit import efficient_variance
 from ._validate import Array
@@ -169,7 +170,7 @@ def bvm(
     if draws.draws < 4:
         raise ValueError(f"draws must be at least 4 a chain, got {draws.draws}")
     reference = reference_variance(posterior, psi, truth)
-    values = draws.functional(psi)
+    values = defined("functional", draws.functional(psi))
     if not reference > 0 or not values.std() > 1e-12 * np.abs(values).max():
         raise ValueError("functional must vary under the posterior, and it is constant")
     limit, remark = efficient_variance(posterior, psi, truth)

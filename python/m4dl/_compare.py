@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import diagnostics
+from ._defined import defined
 from ._fixed import Fixed
 from ._summary import plain
 from ._validate import Array
@@ -111,6 +112,12 @@ def compare_kernels(
     -------
     Comparison
         ``m4dl.plot.efficiency`` draws it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        All that :func:`m4dl.sample` raises, and for a functional that is NaN or infinite in some
+        draws.
     """
     check_posterior(posterior)
     named = _named(kernels)
@@ -157,7 +164,8 @@ def _row(run: Draws, functionals: Mapping[str, ArrayLike | Functional] | None) -
     else:
         for name, of in functionals.items():
             names.append(name)
-            found.append(diagnostics.summarise(run.functional(of)))
+            values = defined(f"functionals[{name!r}]", run.functional(of))
+            found.append(diagnostics.summarise(values))
 
     def column(key: str) -> Array:
         return np.concatenate([np.atleast_1d(part[key]) for part in found])

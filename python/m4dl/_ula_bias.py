@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import _validate, diagnostics
 from ._advice import ESS_PER_CHAIN, RHAT
+from ._defined import defined
 from ._fixed import Fixed
 from ._start import prepare
 from ._streams import Purpose, derived_seed
@@ -125,7 +126,8 @@ def ula_bias(
     Raises
     ------
     TypeError, ValueError
-        A kernel that is not ULA, and all that :func:`m4dl.sample` raises.
+        A kernel that is not ULA, a functional that is NaN or infinite in some draws, and all that
+        :func:`m4dl.sample` raises.
 
     Source
     ------
@@ -184,7 +186,8 @@ def _columns(
         parts: list[Any] = [run.log_likelihood, run.theta]
     else:
         names = list(functionals)
-        parts = [run.log_likelihood, *(run.functional(of) for of in functionals.values())]
+        values = [defined(f"functionals[{n!r}]", run.functional(functionals[n])) for n in names]
+        parts = [run.log_likelihood, *values]
     found = [{**diagnostics.summarise(p), "mcse_sd": diagnostics.mcse_sd(p)} for p in parts]
     columns = {
         key: np.concatenate([np.atleast_1d(part[key]) for part in found]) for key in found[0]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from . import _validate, diagnostics
+from ._defined import defined
 from ._fixed import read_only
 from ._ranks import Calibration
 from ._replicates import Plan, in_threads, threads_of, with_data
@@ -71,7 +72,8 @@ def sbc(
     Raises
     ------
     ValueError, TypeError
-        For an argument out of range, or where the model is not finite at a draw of the prior.
+        For an argument out of range, where the model is not finite at a draw of the prior, or
+        where a functional is NaN.
 
     Source
     ------
@@ -235,9 +237,11 @@ class _Study:
 
     def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
         columns = [log_likelihood]
-        for of in self.functionals.values():
+        for name, of in self.functionals.items():
             found = of(read_only(theta)) if callable(of) else theta @ of
-            columns.append(np.asarray(found, dtype=np.float64))
+            values = np.asarray(found, dtype=np.float64)
+            # infinite ones have ranks, NaN has none
+            columns.append(defined(f"functionals[{name!r}]", values, finite=False))
         return np.stack(columns, axis=-1)
 
     def over(self, plan: Plan, work: Callable[[range], Any], threads: Any, progress: Any) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from . import _validate, diagnostics
+from ._defined import UndefinedError, defined
 from ._replicates import Failed, Plan, failed, in_threads, sample_group, threads_of
 from ._replicates import Replicate as Job
 from ._study import CoverageStudy, Replicate
@@ -105,7 +106,8 @@ def coverage_study(
     Raises
     ------
     ValueError, TypeError
-        For an argument out of range, or a store of another study.
+        For an argument out of range, a store of another study, or a set whose functional is NaN or
+        infinite in some draws: coverage without those replicates would be that of a chosen few.
     RuntimeError
         If at some N no replicate converged: with the reasons, and what to try.
     OSError
@@ -246,6 +248,9 @@ def _work(
     for index, (theta, _), draws in zip(these, made, sampled, strict=True):
         try:
             out.append(_judge(N, index, theta, draws, kinds, level, rule))
+        except UndefinedError as error:  # a verdict from the others would be of a chosen few
+            error.add_note(f"in replicate {index} at N = {N}, with {_generator(seed, N, index)}")
+            raise
         except Exception:
             out.append(Replicate(N, index, error=failed().error))
     return out
@@ -263,6 +268,10 @@ def _judge(
     if isinstance(draws, Failed):
         return Replicate(N, index, error=draws.error)
     regions: dict[str, Region] = {name: kind.of(draws, level) for name, kind in kinds.items()}
+    distance = {name: float(region.distance(theta)) for name, region in regions.items()}
+    for name, region in regions.items():
+        of_truth = np.array([region.radius, distance[name]])
+        defined(f"sets[{name!r}]: its radius or the distance of the truth", of_truth, "numbers")
     places = np.unique(np.linspace(0, draws.parameters - 1, _WATCHED).round().astype(int))
     watched = [draws.log_likelihood, *np.moveaxis(draws.theta[:, :, places], 2, 0)]
     for region in regions.values():
@@ -278,7 +287,7 @@ def _judge(
         contains={name: bool(region.contains(theta)) for name, region in regions.items()},
         radius={name: region.radius for name, region in regions.items()},
         mcse={name: region.mcse for name, region in regions.items()},
-        distance={name: float(region.distance(theta)) for name, region in regions.items()},
+        distance=distance,
         rhat=rhat,
         ess=ess,
         failures=int(draws.failures.sum()),
@@ -302,6 +311,11 @@ def _hopeless(study: CoverageStudy, N: int) -> str:
         first = raised[0]
         lines.append(
             f"{len(raised)} raised; replicate {first.index}, with "
-            f"np.random.default_rng([{study.seed}, {N}, {first.index}]):\n{first.error}"
+            f"{_generator(study.seed, N, first.index)}:\n{first.error}"
         )
     return "; ".join(lines)
+
+
+def _generator(seed: int, N: int, index: int) -> str:
+    """The generator of a replicate, for messages."""
+    return f"np.random.default_rng([{seed}, {N}, {index}])"

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from .. import _validate
+from .._defined import defined
 from .._fixed import Fixed
 from .._validate import Array
 from ..draws import Draws, Moments
@@ -92,18 +93,19 @@ class Band:
         """Make the band of posterior probability ``level``; raises as :meth:`Ball.of`."""
         level = level_of(level)
         mean, std = draws.mean(), draws.std()
+        if draws.chains * draws.draws < 2:
+            raise ValueError("a band needs at least 2 draws, got 1")
+        defined("the mean or standard deviation of theta", mean + std, "parameters")
         distance = _Standardised(mean, std)
         common: dict[str, Any] = {"centre": mean, "norm": distance, "std": std}
         common |= {"parameters": draws.parameters, "domain": draws.domain, "at": draws.at}
         if isinstance(draws, Moments):
-            if np.isnan(std).any():
-                raise ValueError("a band needs at least 2 draws, got 1")
             radius = float(stats.norm.ppf((1 + level ** (1 / max(1, distance.moving))) / 2))
             return BandRegion("band (Sidak)", level, radius, np.nan, None, **common)
         draws = need_draws(draws, "a band")
         need_count(draws, fewest_of(level), level, "a band")
         scores = each(draws, lambda theta: distance(theta - mean))
-        radius, mcse = radius_of(scores, level)
+        radius, mcse = radius_of("band", scores, level)
         return BandRegion("band", level, radius, mcse, scores, **common)
 
 
@@ -170,8 +172,14 @@ def _around_mean(
 ) -> FieldRegion:
     level = level_of(level)
     need_count(draws, fewest_of(level), level, f"the {name}")
-    mean = draws.mean()
+    mean = defined("the mean of theta", draws.mean(), "parameters")
     scores = each(draws, lambda theta: norm(theta - mean))
     return FieldRegion(
-        name, level, *radius_of(scores, level), scores, draws.parameters, centre=mean, norm=norm
+        name,
+        level,
+        *radius_of(name, scores, level),
+        scores,
+        draws.parameters,
+        centre=mean,
+        norm=norm,
     )

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg, stats
 
 from .. import _validate, diagnostics
+from .._defined import defined
 from .._fixed import Fixed, read_only
 from .._validate import Array
 from ..draws import Draws, Functional, Moments
@@ -60,7 +61,7 @@ class Interval(Fixed):
         ------
         ValueError
             A level outside (0, 1), fewer draws than the quantiles need, a name that the moments do
-            not have.
+            not have, a functional that is NaN or infinite in some draws.
         TypeError
             A name with draws, weights or a function with moments.
         """
@@ -72,7 +73,7 @@ class Interval(Fixed):
             raise TypeError(
                 f"functional must be weights or a function for draws, got {self.functional!r}"
             )
-        values = draws.functional(self.functional)
+        values = defined(f"functional {_label(self.functional)}", draws.functional(self.functional))
         what = f"the {self.kind} interval"
         common = {"functional": self.functional}
         if self.kind == "equal-tailed":
@@ -96,7 +97,12 @@ class Interval(Fixed):
         _validate.choice("functional", self.functional, tuple(moments.functionals))
         if self.kind != "equal-tailed":
             raise ValueError(f"kind must be 'equal-tailed' for moments, got {self.kind!r}")
+        if moments.chains * moments.draws < 2:
+            raise ValueError("an interval from moments needs at least 2 draws, got 1")
         known = moments.functionals[self.functional]
+        defined(
+            f"functional {self.functional!r}", np.array([known["mean"] + known["std"]]), "moments"
+        )
         half = float(stats.norm.ppf((1 + level) / 2)) * known["std"]
         ends = known["mean"] - half, known["mean"] + half
         common = {"functional": self.functional}
@@ -132,14 +138,16 @@ class Ellipsoid(Fixed):
         Raises
         ------
         ValueError
-            A level outside (0, 1), fewer draws than needed, functionals that depend on each other.
+            A level outside (0, 1), fewer draws than needed, functionals that depend on each other
+            or are NaN or infinite in some draws.
         TypeError
             For `Moments`.
         """
         level = level_of(level)
         draws, size = need_draws(draws, "an ellipsoid"), len(self.functionals)
         need_count(draws, max(fewest_of(level), size + 1), level, "an ellipsoid")
-        values = np.stack([draws.functional(f) for f in self.functionals], axis=-1)
+        found = [defined(f"functional {_label(f)}", draws.functional(f)) for f in self.functionals]
+        values = np.stack(found, axis=-1)
         flat = values.reshape(-1, size)
         centre, covariance = flat.mean(axis=0), np.atleast_2d(np.cov(flat, rowvar=False))
         std = np.sqrt(np.diag(covariance))
@@ -154,7 +162,7 @@ class Ellipsoid(Fixed):
         return EllipsoidRegion(
             f"ellipsoid of {size}",
             level,
-            *radius_of(scores, level),
+            *radius_of("ellipsoid", scores, level),
             scores,
             draws.parameters,
             functionals=tuple(self.functionals),
@@ -288,7 +296,8 @@ def _value(functional: Any, fields: Array) -> Array:
         weights = _validate.array("functional", functional, (fields.shape[-1],))
         return np.asarray(fields @ weights)
     flat = np.asarray(functional(read_only(fields.reshape(-1, fields.shape[-1]))), dtype=np.float64)
-    return np.array(flat).reshape(fields.shape[:-1])
+    values = np.array(flat).reshape(fields.shape[:-1])
+    return defined(f"functional {_label(functional)}", values, "fields", finite=False)
 
 
 def _mahalanobis(offset: Array, factor: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _validate, diagnostics
+from .._defined import defined
 from .._fixed import Fixed
 from .._validate import Array
 from ..draws import Draws, Moments
@@ -116,12 +117,13 @@ def need_count(draws: Draws, fewest: float, level: float, what: str) -> None:
         raise ValueError(f"{what} of level {level:g} needs at least {fewest} draws, got {count}")
 
 
-def radius_of(scores: Array, level: float) -> tuple[float, float]:
+def radius_of(name: str, scores: Array, level: float) -> tuple[float, float]:
     """Return the ``level`` quantile of distances (chain, draw), and its Monte Carlo error.
 
     The (n + 1) p-th smallest of n: one more, independent draw is below it with probability p
     exactly, whatever n is (type 6 of Hyndman and Fan, Amer. Statist. 50, 1996).
     """
+    defined(f"the distance of the {name}", scores)
     radius = float(np.quantile(scores, level, method="weibull"))
     return radius, float(diagnostics.mcse_quantile(scores, level))
 
