@@ -67,7 +67,10 @@ def _sealed(values: NDArray[Any]) -> bool:
 def _own_argument(value: Any) -> Any:
     """As `own`, also for what others make arrays of, sparse matrices and iterators."""
     if sparse.issparse(value):
-        return value.copy()
+        try:
+            return value.copy()
+        except Exception:  # a damaged one: whoever asked for it says what is wrong
+            return value
     if isinstance(value, Iterator):  # it can be read once only
         value = tuple(value)
     if type(value) in (list, tuple):

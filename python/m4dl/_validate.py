@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+LARGEST_COUNT = 2**31 - 1
+"""Of anything that is counted: what exceeds it is a mistake, and would never end."""
+
 
 def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None) -> Array:
     """Return ``value`` as a finite, C-contiguous float64 array.
@@ -91,21 +94,35 @@ def interval(name: str, value: Any, low: float, high: float, *, closed_high: boo
     return out
 
 
-def integer(name: str, value: Any, minimum: int) -> int:
-    """Return ``value`` as an int of at least ``minimum``; floats are refused, not rounded."""
+def integer(name: str, value: Any, minimum: int, maximum: int | None = LARGEST_COUNT) -> int:
+    """Return ``value`` as an int in [minimum, maximum]; floats are refused, not rounded."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {_short(value)}")
     if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+        raise ValueError(f"{name} must be at least {minimum}, got {_short(int(value))}")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {_short(int(value))}")
     return int(value)
+
+
+def seed_number(value: Any) -> int:
+    """Return the argument ``seed``: an int in [0, 2**64)."""
+    out = integer("seed", value, 0, None)
+    if out >= 2**64:
+        raise ValueError(f"seed must be below 2**64, got {_short(out)}")
+    return out
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {_short(value)}")
+    return bool(value)
 
 
 def thread_count(value: Any) -> int:
     """Return the argument ``threads``: 0 (OpenMP's own choice) or a number of threads."""
-    out = integer("threads", value, 0)
-    if out > 4096:
-        raise ValueError(f"threads must be at most 4096, got {out}")
-    return out
+    return integer("threads", value, 0, maximum=4096)
 
 
 def choice(name: str, value: Any, options: Sequence[str]) -> str:
@@ -124,5 +141,8 @@ def shape_text(shape: Sequence[int | None]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # of the user's class, or a number with thousands of digits
+        text = f"an object of type {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,8 @@ def _stack_terms(terms: Any, n: int) -> tuple[Triplets, Any, int]:
         out = Triplets((n, n), row[lower], column[lower], flat.value[lower])
         _require_symmetric(flat, n)
         return out, flat.column[lower], flat.shape[1]
+    if not isinstance(terms, Sequence | np.ndarray):
+        raise TypeError(f"terms must be a sequence of matrices, got {type(terms).__name__}")
     parts = [symmetric_lower(f"terms[{k}]", a, n) for k, a in enumerate(terms)]
     if not parts:
         raise ValueError("terms must hold at least one matrix, got none")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from scipy import sparse
 
 from .. import _core
@@ -17,10 +16,16 @@ class LinearModel(Model):
     """y = M theta, for a dense or sparse matrix M (m, D)."""
 
     def __init__(self, matrix: Any):
-        if 0 in np.shape(matrix):
-            raise ValueError(f"matrix must not be empty, got shape {np.shape(matrix)}")
         if sparse.issparse(matrix):
             t = triplets("matrix", matrix, (None, None))
+            _not_empty(t.shape)
             super().__init__(_core.linear_sparse(*t.shape, t.row, t.column, t.value))
         else:
-            super().__init__(_core.linear_dense(array("matrix", matrix, (None, None))))
+            dense = array("matrix", matrix, (None, None))
+            _not_empty(dense.shape)
+            super().__init__(_core.linear_dense(dense))
+
+
+def _not_empty(shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise ValueError(f"matrix must not be empty, got shape {shape}")

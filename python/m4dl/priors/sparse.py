@@ -42,7 +42,7 @@ class SparsePrior(Prior):
         domain: Mesh | None = None,
         at: str | None = None,
     ):
-        if not sparse.issparse(A) or A.shape[0] != A.shape[1]:
+        if not sparse.issparse(A) or A.ndim != 2 or A.shape[0] != A.shape[1]:
             raise TypeError(f"A must be a square sparse matrix, got {type(A).__name__}")
         n = A.shape[0]
         if D is not None and np.shape(D)[1:] == (0,):
