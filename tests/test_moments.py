@@ -160,7 +160,7 @@ def test_memory_does_not_grow_with_draws(monkeypatch: pytest.MonkeyPatch) -> Non
         (
             {"a": lambda t: t},
             ValueError,
-            r"'a'\] must map theta \(3, 5\) to shape \(3,\), got \(3, 5\)",
+            r"'a'\] must map draws of shape \(n, 5\) to shape \(n,\), got \(3, 5\) for n = 3",
         ),
     ],
 )

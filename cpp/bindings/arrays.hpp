@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "gil.hpp"
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/linalg/sparse_rows.hpp"
 #include "m4dl/linalg/transform.hpp"
@@ -72,7 +73,7 @@ inline void store_lanes(const Block& block, Index first, Index count, double* ba
 // Runs body(first, count) for blocks of rows of a batch, in parallel, without the GIL.
 template <class Body>
 void for_lanes(Index rows, int threads, Body&& body, Threads where = Threads::kAcrossBlocks) {
-    const py::gil_scoped_release release;
+    const Released gil;
     parallel_for((rows + kLanes - 1) / kLanes, threads,
                  [&](Index b) { body(b * kLanes, std::min(kLanes, rows - b * kLanes)); }, where);
 }

@@ -67,7 +67,7 @@ Array line_transform(const std::string& basis, bool to_values, Index outer, Inde
     const Index rows = batch_rows("fields", fields, outer * n * inner);
     Array out({rows, fields.shape(1)});
     double* to = out.mutable_data();
-    const py::gil_scoped_release release;
+    const Released release;
     parallel_for((rows + kLanes - 1) / kLanes, threads,
                  [&](Index b) {
                      const Index first = b * kLanes, count = std::min(kLanes, rows - first);
@@ -97,7 +97,7 @@ void bind_base(py::module_& m) {
         [](std::uint64_t seed, Index first_chain, std::uint64_t step, Index count) {
             Block out = Block::Zero(count, kLanes);
             {
-                const py::gil_scoped_release release;
+                const Released release;
                 Random(seed, first_chain).normals(Stream::kProposal, step, out);
             }
             return to_array(Matrix(out.matrix()));

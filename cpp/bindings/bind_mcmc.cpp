@@ -23,7 +23,7 @@ std::unique_ptr<AnyRun> make_run(const SharedPotential& potential, K kernel,
                                  const Array& start, int threads) {
     const Matrix x = to_matrix(start);
     potential->require_chains(x.rows());
-    const py::gil_scoped_release release;
+    const Released release;
     return std::make_unique<Run<K>>(potential, std::move(kernel), reference, seed, x, threads);
 }
 
@@ -171,7 +171,7 @@ Array white_noise(Stream stream, std::uint64_t seed, Index chains, Index white) 
 
 template <class Body>
 Matrix released(Body&& body) {
-    const py::gil_scoped_release release;
+    const Released release;
     return body();
 }
 
@@ -305,7 +305,7 @@ void bind_mcmc(py::module_& m) {
                                  output<double>("log_likelihood", log_likelihood, draws),
                                  output<double>("energy", energy, draws),
                                  output<bool>("diverging", diverging, draws)};
-                const py::gil_scoped_release release;
+                const Released release;
                 run.advance(iterations, thin, to);
             },
             "iterations"_a, "thin"_a = 1, "theta"_a = py::none(), "log_likelihood"_a = py::none(),
@@ -339,7 +339,7 @@ void bind_mcmc(py::module_& m) {
         .def(
             "set_metric",
             [](AnyRun& r, SharedReference metric) {
-                const py::gil_scoped_release release;
+                const Released release;
                 r.set_reference(std::move(metric));
             },
             "metric"_a, "Go on in another metric, with step sizes that begin anew.")
@@ -356,7 +356,7 @@ void bind_mcmc(py::module_& m) {
             [](AnyRun& r, const Array& mean, const Array& basis, const Array& weight) {
                 auto error = std::make_shared<ErrorModel>(to_vector(mean), to_matrix(basis),
                                                           to_vector(weight));
-                const py::gil_scoped_release release;
+                const Released release;
                 r.set_error_model(std::move(error));
             },
             "mean"_a, "basis"_a, "weight"_a)

@@ -248,7 +248,8 @@ void bind_models(py::module_& m) {
         "rows"_a, "columns"_a, "row"_a, "column"_a, "value"_a);
     m.def(
         "python_model",
-        [](py::function f, py::object gradient, Index parameters, Index outputs, bool batched) {
+        [](py::function f, std::optional<py::function> gradient, Index parameters, Index outputs,
+           bool batched) {
             return make<PythonModel>(std::move(f), std::move(gradient), parameters, outputs,
                                      batched);
         },

@@ -83,7 +83,7 @@ Array chain_statistics(const py::array_t<double>& draws,
     const Index blocks = std::clamp<Index>(kMostBytes / bytes, 1, kMostBlocks);
     const Index step = blocks * kLanes, tasks = (field.size + step - 1) / step;
     const Index workers = std::min<Index>(resolve_threads(threads), tasks);
-    const py::gil_scoped_release release;
+    const Released release;
     // one workspace for each thread, which takes every workers-th task
     parallel_for(workers, threads, [&](Index worker) {
         ChainStatistics statistics(field.chains, field.draws, normal);

@@ -2,6 +2,9 @@
 #include <pybind11/pybind11.h>
 
 #include <Eigen/Core>
+#include <exception>
+#include <new>
+#include <stdexcept>
 
 namespace m4dl::bind {
 void bind_base(pybind11::module_& m);
@@ -13,6 +16,17 @@ void bind_stats(pybind11::module_& m);
 }  // namespace m4dl::bind
 
 PYBIND11_MODULE(_core, m) {
+    // Asked for last, so asked first: what is too large is said without the C++ library's words.
+    pybind11::register_local_exception_translator([](std::exception_ptr error) {
+        const char* const message = "not enough memory for what was asked";
+        try {
+            std::rethrow_exception(std::move(error));
+        } catch (const std::bad_alloc&) {
+            PyErr_SetString(PyExc_MemoryError, message);
+        } catch (const std::length_error&) {
+            PyErr_SetString(PyExc_MemoryError, message);
+        }
+    });
     // Eigen blocks dense products by the size of the caches, and so the order of their sums. One
     // fixed size, so that draws do not depend on the processor.
     Eigen::setCpuCacheSizes(32 * 1024, 512 * 1024, 2 * 1024 * 1024);

@@ -1,8 +1,9 @@
 // A user's Python function as a forward model: called once per chain, or once per block of chains
 // when it is batched. What it raises reaches the user with its own traceback and the chain's number.
+// Lanes that are not finite, or whose forward failed, never reach it: they give NaN.
 #pragma once
 
-#include <functional>
+#include <optional>
 
 #include "arrays.hpp"
 #include "m4dl/model/concept.hpp"
@@ -11,85 +12,98 @@ namespace m4dl::bind {
 
 class PythonModel {
 public:
+    using Good = Eigen::Array<bool, 1, kLanes>;
+
     struct Workspace {
         Chains chains;
         Block theta;  // of the last forward: what `gradient` is taken at
+        Good solved;  // by the last forward
     };
 
-    PythonModel(py::function forward, py::object gradient, Index parameters, Index outputs,
-                bool batched)
+    // Both functions return contiguous arrays of float64 (`_callback.py` sees to it).
+    PythonModel(py::function forward, std::optional<py::function> gradient, Index parameters,
+                Index outputs, bool batched)
         : forward_(std::move(forward)),
           gradient_(std::move(gradient)),
           parameters_(parameters),
           outputs_(outputs),
-          batched_(batched),
-          has_gradient_(!gradient_.is_none()) {}
+          batched_(batched) {}
 
     Index parameters() const { return parameters_; }
     Index outputs() const { return outputs_; }
-    bool has_pull() const { return has_gradient_; }
-    Workspace workspace(Chains chains) const { return {chains, Block::Zero(parameters_, kLanes)}; }
+    bool has_pull() const { return gradient_.has_value(); }
+    Workspace workspace(Chains chains) const {
+        return {chains, Block::Zero(parameters_, kLanes), Good::Constant(false)};
+    }
 
     void forward(const Block& theta, Block& y, Workspace& w) const {
         w.theta = theta;
-        const py::gil_scoped_acquire gil;
-        call(forward_, "forward", w.chains, {&theta}, y);
+        call(forward_, "forward", w.chains, {&theta}, finite(theta), y);
+        w.solved = finite(theta) && finite(y);
     }
     void pull(const Block& dy, Block& dtheta, Workspace& w) const {
-        const py::gil_scoped_acquire gil;
-        call(gradient_, "gradient", w.chains, {&w.theta, &dy}, dtheta);
+        call(*gradient_, "gradient", w.chains, {&w.theta, &dy}, w.solved && finite(dy), dtheta);
     }
 
 private:
-    void call(const py::object& function, const char* name, Chains chains,
-              const std::vector<const Block*>& arguments, Block& out) const {
-        out = lanes_nan().replicate(out.rows(), 1);  // idle lanes
-        const Index calls = batched_ ? 1 : chains.count;
-        for (Index k = 0; k < calls; ++k) {
-            const Index rows = batched_ ? chains.count : 1;
-            py::tuple inputs(arguments.size());
-            for (std::size_t a = 0; a < arguments.size(); ++a)
-                inputs[a] = copy(*arguments[a], k, rows);
-            try {
-                const auto raw = py::cast<py::array>(function(*inputs));
-                if (std::string("iufb").find(raw.dtype().kind()) == std::string::npos)
-                    fail(PyExc_TypeError, std::string(name) +
-                                              " must return real numbers, got dtype " +
-                                              py::str(raw.dtype()).cast<std::string>());
-                const auto result = py::cast<Array>(raw);
-                const bool fits = batched_ ? result.ndim() == 2 && result.shape(0) == rows &&
-                                                 result.shape(1) == out.rows()
-                                           : result.ndim() == 1 && result.shape(0) == out.rows();
-                if (!fits) {
-                    const std::string expected = batched_ ? "(" + std::to_string(rows) + ", " +
-                                                                std::to_string(out.rows()) + ")"
-                                                          : "(" + std::to_string(out.rows()) + ",)";
-                    fail(PyExc_ValueError, std::string(name) + " must return shape " + expected +
-                                               ", got " +
-                                               py::str(result.attr("shape")).cast<std::string>());
-                }
-                for (Index lane = 0; lane < rows; ++lane)
-                    out.col(k + lane) =
-                        Eigen::Map<const Vector>(result.data() + lane * out.rows(), out.rows());
-            } catch (py::error_already_set& error) {
-                error.value().attr("add_note")(where(name, chains, k, rows));
-                throw;
-            }
+    static Good finite(const Block& x) { return x.isFinite().colwise().all(); }
+
+    void call(const py::function& function, const char* name, Chains chains,
+              const std::vector<const Block*>& arguments, const Good& good, Block& out) const {
+        out = lanes_nan().replicate(out.rows(), 1);
+        const auto first_good = std::find(good.data(), good.data() + chains.count, true);
+        if (first_good == good.data() + chains.count) return;
+        const Acquired gil;
+        if (!batched_) {
+            for (Index k = 0; k < chains.count; ++k)
+                if (good[k]) call(function, name, chains, arguments, k, {k}, out);
+            return;
         }
+        // A lane that is not good rides as a copy of one that is: the block keeps its size, and so
+        // the other lanes their bits.
+        std::vector<Index> lanes;
+        for (Index k = 0; k < chains.count; ++k)
+            lanes.push_back(good[k] ? k : first_good - good.data());
+        call(function, name, chains, arguments, 0, lanes, out);
+        for (Index k = 0; k < chains.count; ++k)
+            if (!good[k]) out.col(k).setConstant(lanes_nan()[0]);
     }
 
-    // As a Python exception, so that it gets its note like those of the user's own.
-    [[noreturn]] static void fail(PyObject* type, const std::string& message) {
-        py::set_error(type, message.c_str());
-        throw py::error_already_set();
+    // Gives the function these lanes, and puts what it returns at `first` and after.
+    void call(const py::function& function, const char* name, Chains chains,
+              const std::vector<const Block*>& arguments, Index first,
+              const std::vector<Index>& lanes, Block& out) const {
+        const auto count = static_cast<Index>(lanes.size());
+        py::tuple inputs(arguments.size());
+        for (std::size_t a = 0; a < arguments.size(); ++a) inputs[a] = copy(*arguments[a], lanes);
+        PyObject* const raw =
+            alive([&] { return PyObject_CallObject(function.ptr(), inputs.ptr()); });
+        if (!raw) {
+            py::error_already_set error;
+            const py::str note = where(name, chains, first, count);
+            const py::object added = py::reinterpret_steal<py::object>(alive([&] {
+                return PyObject_CallMethod(error.value().ptr(), "add_note", "O", note.ptr());
+            }));
+            if (!added) PyErr_Clear();
+            throw error;
+        }
+        const auto result = py::reinterpret_steal<py::object>(raw);
+        require(py::isinstance<Array>(result), name, " must return float64 numbers");
+        const auto values = py::reinterpret_borrow<Array>(result);
+        require(values.size() == count * out.rows(), name, " must return ", count * out.rows(),
+                " numbers, got ", values.size());
+        for (Index lane = 0; lane < count; ++lane)
+            out.col(first + lane) =
+                Eigen::Map<const Vector>(values.data() + lane * out.rows(), out.rows());
     }
 
-    // (size,) or, batched, (rows, size): a copy the user's function may keep or change.
-    py::object copy(const Block& block, Index lane, Index rows) const {
-        Array out = batched_ ? Array({rows, block.rows()}) : Array(block.rows());
-        for (Index r = 0; r < rows; ++r)
+    // (size,) or, batched, (lanes, size): a copy the user's function may keep or change.
+    py::object copy(const Block& block, const std::vector<Index>& lanes) const {
+        const auto count = static_cast<Index>(lanes.size());
+        Array out = batched_ ? Array({count, block.rows()}) : Array(block.rows());
+        for (Index r = 0; r < count; ++r)
             Eigen::Map<Vector>(out.mutable_data() + r * block.rows(), block.rows()) =
-                block.col(lane + r).matrix();
+                block.col(lanes[r]).matrix();
         return out;
     }
 
@@ -101,9 +115,9 @@ private:
     }
 
     py::function forward_;
-    py::object gradient_;
+    std::optional<py::function> gradient_;
     Index parameters_, outputs_;
-    bool batched_, has_gradient_;
+    bool batched_;
 };
 
 static_assert(ForwardModel<PythonModel> && HasPull<PythonModel>);

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import diagnostics
+from ._callback import Functional, check_functionals
 from ._defined import defined
 from ._fixed import Fixed
 from ._summary import plain
 from ._validate import Array
-from .draws import Draws, Functional
+from .draws import Draws
 from .kernels import Kernel
 from .posterior import Posterior, check_posterior
 from .sampling import sample
@@ -121,6 +122,10 @@ def compare_kernels(
     """
     check_posterior(posterior)
     named = _named(kernels)
+    if functionals is not None:
+        functionals = check_functionals(
+            functionals, posterior.prior.push(np.zeros((2, posterior.white)))
+        )
     runs = {
         name: sample(
             posterior,

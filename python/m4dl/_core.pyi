@@ -541,7 +541,7 @@ def prior_white_noise(
 
 def python_model(
     forward: collections.abc.Callable,
-    gradient: typing.Any,
+    gradient: collections.abc.Callable | None,
     parameters: typing.SupportsInt | typing.SupportsIndex,
     outputs: typing.SupportsInt | typing.SupportsIndex,
     batched: bool,

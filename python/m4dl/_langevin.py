@@ -81,7 +81,7 @@ class LangevinGuarantee(Fixed):
 
     def bound(self, steps: int) -> float:
         """Return the bound of the Wasserstein-2 distance from the surrogate after so many steps."""
-        _validate.integer("steps", steps, 0)
+        _validate.integer("steps", steps, 0, None)
         return wasserstein_bound(
             self.convexity,
             self.lipschitz,
@@ -219,7 +219,7 @@ def langevin_guarantee(
     precision = None if precision is None else _validate.positive("precision", precision)
     step_size = None if step_size is None else _validate.positive("step_size", step_size)
     count = _validate.integer("directions", directions, 1)
-    rng = generator(Purpose.LANGEVIN, _validate.integer("seed", seed, 0))
+    rng = generator(Purpose.LANGEVIN, _validate.seed_number(seed))
     threads = _validate.thread_count(threads)
     if centre is None and not posterior.core.has_tangent:
         raise ValueError(

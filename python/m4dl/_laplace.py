@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -135,7 +134,7 @@ class Laplace(Fixed):
     def draw_white(self, count: int, seed: int) -> Array:
         """Return ``count`` independent draws of white noise xi, (count, W)."""
         count = _validate.integer("count", count, 1)
-        own_seed = derived_seed(Purpose.LAPLACE_DRAWS, _seed(seed))
+        own_seed = derived_seed(Purpose.LAPLACE_DRAWS, _validate.seed_number(seed))
         noise = _core.prior_white_noise(own_seed, count, self.posterior.white)
         shrink = 1.0 / np.sqrt(1.0 + self.eigenvalues) - 1.0
         along = (noise @ self.eigenvectors) * shrink
@@ -230,14 +229,17 @@ def laplace(
     threads = _validate.thread_count(threads)
     found: MapEstimate | None = None
     if at is None:
-        found = find_map(posterior, seed=_seed(seed), threads=threads)
+        found = find_map(posterior, seed=_validate.seed_number(seed), threads=threads)
     elif isinstance(at, MapEstimate):
         found = at
     xi = _validate.array("at", at if found is None else found.xi, (posterior.white,))  # type: ignore[arg-type]
 
     hessian = _Hessian(posterior, xi, threads)
     sketch = _Sketch(
-        hessian, posterior.white, derived_seed(Purpose.LAPLACE_SKETCH, _seed(seed)), passes
+        hessian,
+        posterior.white,
+        derived_seed(Purpose.LAPLACE_SKETCH, _validate.seed_number(seed)),
+        passes,
     )
     if rank is not None:
         sketch.extend(min(rank + oversampling, limit))
@@ -335,9 +337,3 @@ class _Sketch:
                 rest = rest - vectors @ (vectors.T @ rest)
             vectors = np.hstack([vectors, np.linalg.qr(rest)[0]])
         return np.concatenate([singular**2 - shift, np.zeros(missing)]), vectors
-
-
-def _seed(seed: Any) -> int:
-    if _validate.integer("seed", seed, 0) >= 2**64:
-        raise ValueError(f"seed must be below 2**64, got {seed}")
-    return int(seed)

@@ -315,8 +315,7 @@ class _Search:
 def _starts(starts: int | ArrayLike, seed: int, white: int) -> Array:
     if isinstance(starts, int | np.integer) and not isinstance(starts, bool):
         count = _validate.integer("starts", starts, 1)
-        if _validate.integer("seed", seed, 0) >= 2**64:
-            raise ValueError(f"seed must be below 2**64, got {seed}")
+        seed = _validate.seed_number(seed)
         xi = np.zeros((count, white))
         if count > 1:
             own = derived_seed(Purpose.MAP_STARTS, seed)

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ._callback import Functional, functional_values
 from ._files import Sections
-from ._fixed import read_only
 from ._validate import Array
 from .kernels import Kernel
-from .moments import Functional
 from .posterior import Posterior
 
 
@@ -65,7 +64,7 @@ class Problem:
         for name, functional in functionals.items():
             label = f"functional {name!r}"
             if callable(functional):
-                close[label] = np.asarray(functional(read_only(theta)), dtype=np.float64)
+                close[label] = functional_values(label, functional, theta)
             else:
                 exact[label] = functional
         return cls({**settings, "functionals": list(functionals)}, exact, close)

@@ -65,7 +65,7 @@ def refined_metric(
     """
     if not isinstance(fit, Laplace):
         raise TypeError(f"fit must be a m4dl Laplace, got {type(fit).__name__}")
-    seed = derived_seed(Purpose.PILOT_RUN, _validate.integer("seed", seed, 0))
+    seed = derived_seed(Purpose.PILOT_RUN, _validate.seed_number(seed))
     draws = _validate.integer("draws", draws, 1)
     warmup = _validate.integer("warmup", warmup, 0)
     chains = _validate.integer("chains", chains, 1)

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike
 
 from . import _validate, diagnostics
 from ._advice import ESS_PER_CHAIN, RHAT
+from ._callback import Functional, check_functionals
 from ._defined import defined
 from ._fixed import Fixed
 from ._start import prepare
 from ._streams import Purpose, derived_seed
 from ._summary import plain
 from ._validate import Array
-from .draws import Draws, Functional
+from .draws import Draws
 from .kernels import LARGEST_IMPLICIT_STEP, MALA, ULA
 from .metrics import LowRankMetric
 from .posterior import Posterior, check_posterior
@@ -137,11 +138,15 @@ def ula_bias(
     check_posterior(posterior)
     if not isinstance(kernel, ULA):
         raise TypeError(f"kernel must be a ULA, got {kernel!r:.60}")
-    seed = _validate.integer("seed", seed, 0)
-    warmup = _validate.integer("warmup", warmup, 0)
-    thin = _validate.integer("thin", thin, 1)
+    seed = _validate.seed_number(seed)
+    warmup = _validate.integer("warmup", warmup, 0, _validate.LARGEST_COUNT // 2)
+    thin = _validate.integer("thin", thin, 1, _validate.LARGEST_COUNT // 2)
     chains = _validate.integer("chains", chains, 1)
     threads = _validate.thread_count(threads)
+    if functionals is not None:
+        functionals = check_functionals(
+            functionals, posterior.prior.push(np.zeros((2, posterior.white)))
+        )
     begin = prepare(posterior, kernel, start, chains, warmup, seed, threads, None)
     ula = begin.kernel
     h = ula.step_size

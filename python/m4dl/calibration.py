@@ -11,15 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from . import _validate, diagnostics
+from ._callback import Functional, check_functionals, functional_values
 from ._defined import defined
-from ._fixed import read_only
 from ._ranks import Calibration
 from ._replicates import Plan, in_threads, threads_of, with_data
 from ._streams import Purpose, derived_seed, generator, spelled
 from ._validate import Array
-from .draws import Draws, Functional
+from .draws import Draws
 from .kernels import Kernel
-from .moments import validate_functionals
 from .posterior import Posterior, check_posterior
 from .sampling import sample
 
@@ -186,13 +185,11 @@ class _Study:
             raise TypeError(f"kernel must be a kernel such as PCN(beta=0.2), got {kernel!r:.60}")
         self.kernel = kernel
         self.replicates = _validate.integer("replicates", replicates, 50)
-        self.seed = _validate.integer("seed", seed, 0)
-        if self.seed >= 2**64:
-            raise ValueError(f"seed must be below 2**64, got {seed}")
+        self.seed = _validate.seed_number(seed)
         self.confidence = _validate.interval("confidence", confidence, 0.0, 1.0)
         prior = self.posterior.prior
         chosen = _default(self.posterior) if functionals is None else functionals
-        self.functionals = validate_functionals(chosen, prior.push(np.zeros((2, prior.white))))
+        self.functionals = check_functionals(chosen, prior.push(np.zeros((2, prior.white))))
         self.std = self.posterior.noise.expand(self.posterior.model.outputs)
 
     def simulate(self, these: range) -> _Made:
@@ -238,17 +235,15 @@ class _Study:
     def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
         columns = [log_likelihood]
         for name, of in self.functionals.items():
-            found = of(read_only(theta)) if callable(of) else theta @ of
-            values = np.asarray(found, dtype=np.float64)
+            label = f"functionals[{name!r}]"
             # infinite ones have ranks, NaN has none
-            columns.append(defined(f"functionals[{name!r}]", values, finite=False))
+            columns.append(defined(label, functional_values(label, of, theta), finite=False))
         return np.stack(columns, axis=-1)
 
     def over(self, plan: Plan, work: Callable[[range], Any], threads: Any, progress: Any) -> Any:
         """Return ``work`` of all groups of replicates, in their order."""
         workers = threads_of(threads)
-        if not isinstance(progress, bool):
-            raise TypeError(f"progress must be True or False, got {progress!r:.60}")
+        _validate.flag("progress", progress)
         block = 8 * plan.group * plan.chains * plan.draws * self.posterior.parameters
         step = plan.group * int(np.clip(_BYTES // block, 1, _MOST_BLOCKS))
         groups = [

@@ -127,9 +127,7 @@ def coverage_study(
     if isinstance(kernel, type) or not (hasattr(kernel, "start") or callable(kernel)):
         raise TypeError(f"kernel must be a kernel or a function to one, got {kernel!r:.60}")
     count = _validate.integer("replicates", replicates, 1)
-    seed = _validate.integer("seed", seed, 0)
-    if seed >= 2**64:
-        raise ValueError(f"seed must be below 2**64, got {seed}")
+    seed = _validate.seed_number(seed)
     level, confidence, tolerance = (
         _validate.interval(name, value, 0.0, 1.0)
         for name, value in (
@@ -149,8 +147,7 @@ def coverage_study(
     elif not callable(start):
         start = _validate.array("start", start).copy()
     workers = threads_of(threads)
-    if not isinstance(progress, bool):
-        raise TypeError(f"progress must be True or False, got {progress!r:.60}")
+    _validate.flag("progress", progress)
 
     make = partial(_make, make_data, known, kernel, start, seed)
     disk = None

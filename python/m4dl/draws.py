@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _summary, _tails, _validate, diagnostics
-from ._fixed import read_only
+from ._callback import Functional, check_functionals, functional_values
 from ._record import Record, optional, shaped
 from ._scale import column_norms
 from ._summary import Summary
 from ._validate import Array
-
-Functional = Callable[[Array], ArrayLike]
 
 _LOST = {"theta", "log_likelihood", "quantile", "ess", "functional", "to_datatree", "to_arviz"}
 
@@ -134,17 +132,13 @@ class Draws(Record):
             Weights of a linear functional, or a function from draws (n, D) to (n,). It gets
             them read-only.
         """
-        if not callable(of):
-            weights = _validate.array("functional", of, (self.parameters,))
-            return np.concatenate([block @ weights for block in self._blocks()], axis=1)
-        parts = []
+        return self._functional("functional", of)
+
+    def _functional(self, name: str, of: ArrayLike | Functional) -> Array:
+        parts: list[Array] = []
         for block in self._blocks():
-            values = np.asarray(of(read_only(block.reshape(-1, self.parameters))), dtype=np.float64)
-            if values.shape != (block.shape[0] * block.shape[1],):
-                raise ValueError(
-                    f"functional must map draws of shape (n, {self.parameters}) to shape (n,), "
-                    f"got {values.shape} for n = {block.shape[0] * block.shape[1]}"
-                )
+            flat = block.reshape(-1, self.parameters)
+            values = functional_values(name, of, flat, trial=not parts)
             parts.append(values.reshape(block.shape[:2]))
         return np.concatenate(parts, axis=1)
 
@@ -165,7 +159,9 @@ class Draws(Record):
         """
         rows = _validate.integer("max_rows", max_rows, 0)
         scalars = {"log_likelihood": self.log_likelihood}
-        scalars.update({name: self.functional(of) for name, of in (functionals or {}).items()})
+        if functionals is not None:
+            chosen = check_functionals(functionals, np.asarray(self.theta[0, :2]))
+            scalars |= {k: self._functional(f"functionals[{k!r}]", f) for k, f in chosen.items()}
         special = {name: _columns(diagnostics.summarise(v)) for name, v in scalars.items()}
         run = self.about() | self._evidence(scalars)
         return _summary.summarise(run, special, _columns(self._diagnostics), rows)

@@ -37,7 +37,7 @@ class Grid(Rebuilt):
     def __init__(self, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None):
         if np.ndim(cells) != 1 or not 1 <= len(cells) <= 3:
             raise ValueError(f"cells must be a sequence of one to three integers, got {cells!r}")
-        self.cells = tuple(integer(f"cells[{a}]", n, 1) for a, n in enumerate(cells))
+        self.cells = tuple(integer(f"cells[{a}]", n, 1, None) for a, n in enumerate(cells))
         nodes = math.prod(n + 1 for n in self.cells)
         if nodes > 2**31:
             raise ValueError(f"cells must give at most 2**31 nodes, got {nodes} for {self.cells}")

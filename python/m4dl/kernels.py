@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _core
 from ._learn import Learner, MetricLearner
-from ._validate import Array, integer, interval, positive
+from ._validate import Array, flag, integer, interval, positive
 from .metrics import LEARNED, LowRankMetric, Metric, check_metric
 
 Learned = Literal["learned"]
@@ -253,8 +253,7 @@ def adapted_target(kernel: Any) -> float | None:
 
 
 def _check_adaptation(adapt: Any, metric: Any) -> None:
-    if not isinstance(adapt, bool):
-        raise TypeError(f"adapt must be True or False, got {adapt!r}")
+    flag("adapt", adapt)
     check_metric(metric)
 
 

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from . import _validate
-from ._fixed import read_only
+from ._callback import Functional, functional_values
 from ._record import PerDraw, per_draw
 from ._validate import Array
 from .draws import Moments
@@ -20,8 +18,6 @@ CHUNK_BYTES = 32 * 2**20
 CHUNK_DRAWS = 4096
 BLOCK = 2**16
 """Numbers that are worked on at a time: half a megabyte."""
-
-Functional = Callable[[Array], ArrayLike]
 
 
 def chunk_length(chains: int, size: int) -> int:
@@ -218,33 +214,6 @@ class MomentAccumulator:
             setattr(self, name, int(state[name]))
 
 
-def validate_functionals(
-    functionals: Mapping[str, ArrayLike | Functional], probe: Array
-) -> dict[str, Array | Functional]:
-    """Check functionals on ``probe``, parameters (n, D); return them with weights as arrays."""
-    if not isinstance(functionals, Mapping):
-        raise TypeError(
-            f"functionals must be a dict of names to weights or functions, got {functionals!r:.60}"
-        )
-    out: dict[str, Array | Functional] = {}
-    for name, functional in functionals.items():
-        if not isinstance(name, str) or not name or name == "log_likelihood":
-            raise ValueError(
-                f"a functional needs a name other than 'log_likelihood' (always kept), got {name!r}"
-            )
-        label = f"functionals[{name!r}]"
-        if not callable(functional):
-            out[name] = _validate.array(label, functional, (probe.shape[1],)).copy()
-            continue
-        out[name] = functional
-        shape = np.shape(functional(read_only(probe)))
-        if shape != probe.shape[:1]:
-            raise ValueError(
-                f"{label} must map theta {probe.shape} to shape {probe.shape[:1]}, got {shape}"
-            )
-    return out
-
-
 class MomentsRecorder:
     """Keep the moments of theta, of the log-likelihood and of chosen functionals, and no draw.
 
@@ -282,13 +251,10 @@ class MomentsRecorder:
     def _evaluate(self, theta: Array, log_likelihood: Array) -> Array:
         values = np.empty((*log_likelihood.shape, 1 + len(self._functionals)))
         values[..., 0] = log_likelihood
-        for k, functional in enumerate(self._functionals.values(), start=1):
-            if callable(functional):
-                flat = functional(read_only(theta.reshape(-1, theta.shape[2])))
-                values[..., k] = np.reshape(np.asarray(flat), log_likelihood.shape)
-            else:
-                # einsum rather than BLAS, whose sums may depend on the number of its threads
-                values[..., k] = np.einsum("cnd,d->cn", theta, functional)
+        flat = theta.reshape(-1, theta.shape[2])
+        for k, (name, of) in enumerate(self._functionals.items(), start=1):
+            found = functional_values(f"functionals[{name!r}]", of, flat)
+            values[..., k] = found.reshape(log_likelihood.shape)
         return values
 
     def _parts(self) -> dict[str, Chunks | MomentAccumulator]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .draws import Draws, Functional, Moments
+    from ._callback import Functional
+    from .draws import Draws, Moments
 
 _TRUTH = "#d62728"
 _CHAIN_POINTS = 2000  # a trace shows at most so many draws of a chain; a page has no more pixels

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._ray_family import RayFamily, RayQuadrature, check_rays
 from ._streams import Purpose, generator
-from ._validate import Array, array, integer
+from ._validate import Array, array, integer, seed_number
 from .domains import PlaneDomain, check_plane_domain
 
 __all__ = ["RayFamily", "RayQuadrature", "Rays", "check_rays", "random_boundary"]
@@ -230,6 +230,6 @@ class Rays(RayFamily):
 def random_boundary(domain: PlaneDomain, count: int, seed: int) -> tuple[Array, Array, Array]:
     """Points, inward normals (count, 2) and angles of incidence (count,), all uniform."""
     n = integer("count", count, 1)
-    u = generator(Purpose.RAYS, integer("seed", seed, 0)).random((n, 2))
+    u = generator(Purpose.RAYS, seed_number(seed)).random((n, 2))
     points, normals = domain.boundary(u[:, 0])
     return points, normals, np.pi * (u[:, 1] - 0.5)

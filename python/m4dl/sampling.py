@@ -9,6 +9,7 @@ from typing import Literal, overload
 from numpy.typing import ArrayLike
 
 from . import _validate
+from ._callback import Functional, check_functionals
 from ._learn import Lessons
 from ._loop import DrawsRecorder, Loop, Recorder
 from ._problem import Problem
@@ -16,7 +17,7 @@ from ._start import prepare
 from ._validate import Array
 from .draws import Draws, Moments
 from .kernels import Kernel, adapted_target
-from .moments import Functional, MomentsRecorder, validate_functionals
+from .moments import MomentsRecorder
 from .posterior import Posterior, check_posterior
 from .provenance import provenance
 from .store import Store, StoreRecorder
@@ -146,14 +147,11 @@ def sample(
     draws = _validate.integer("draws", draws, 1)
     warmup = _validate.integer("warmup", warmup, 0)
     chains = _validate.integer("chains", chains, 1)
-    seed = _validate.integer("seed", seed, 0)
-    if seed >= 2**64:
-        raise ValueError(f"seed must be below 2**64, got {seed}")
+    seed = _validate.seed_number(seed)
     thin = _validate.integer("thin", thin, 1)
     threads = _validate.thread_count(threads)
     _validate.choice("keep", keep, ("draws", "moments"))
-    if not isinstance(progress, bool):
-        raise TypeError(f"progress must be True or False, got {progress!r:.60}")
+    _validate.flag("progress", progress)
     if keep == "draws" and functionals is not None:
         raise ValueError(
             'functionals belong to keep="moments"; with keep="draws" use Draws.functional'
@@ -164,7 +162,7 @@ def sample(
     run = kernel.start(posterior.core, chains, seed, xi0, threads)
     chosen: dict[str, Array | Functional] = {}
     if functionals is not None:
-        chosen = validate_functionals(functionals, posterior.prior.push(xi0, threads))
+        chosen = check_functionals(functionals, posterior.prior.push(xi0, threads))
 
     size = posterior.parameters
     named = {"kernel": repr(kernel), "seed": seed, "warmup": warmup, "thin": thin}

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ive
 
 from ._streams import Purpose, generator
-from ._validate import Array, array, integer, number, positive
+from ._validate import Array, array, integer, number, positive, seed_number
 from .meshes import TriangleMesh
 from .models.base import Model
 from .zernike import XRaySingularFunction as XRaySingularFunction
@@ -100,7 +100,7 @@ def check_derivatives(
     model = _tightened(model)
     x = array("theta", theta, (model.parameters,))
     step, tolerance = positive("step", step), positive("tolerance", tolerance)
-    rng = generator(Purpose.DERIVATIVES, integer("seed", seed, 0))
+    rng = generator(Purpose.DERIVATIVES, seed_number(seed))
     h, w = (v / np.linalg.norm(v) for v in map(rng.standard_normal, (x.size, model.outputs)))
 
     gap = push_order = pull_order = None

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 from scipy import linalg, stats
 
 from .. import _validate, diagnostics
+from .._callback import Functional, functional_values
 from .._defined import defined
-from .._fixed import Fixed, read_only
+from .._fixed import Fixed
 from .._validate import Array
-from ..draws import Draws, Functional, Moments
+from ..draws import Draws, Moments
 from ._region import LEVEL, Region, fewest_of, level_of, need_count, need_draws, radius_of
 
 if TYPE_CHECKING:
@@ -292,11 +293,10 @@ def _interval(
 
 
 def _value(functional: Any, fields: Array) -> Array:
+    flat = fields.reshape(-1, fields.shape[-1])
+    values = functional_values("functional", functional, flat).reshape(fields.shape[:-1])
     if not callable(functional):
-        weights = _validate.array("functional", functional, (fields.shape[-1],))
-        return np.asarray(fields @ weights)
-    flat = np.asarray(functional(read_only(fields.reshape(-1, fields.shape[-1]))), dtype=np.float64)
-    values = np.array(flat).reshape(fields.shape[:-1])
+        return values
     return defined(f"functional {_label(functional)}", values, "fields", finite=False)
 
 

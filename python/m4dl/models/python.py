@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _core
-from .._validate import integer
+from .._callback import Callback
+from .._validate import flag, integer
 from .base import Model
 
 
@@ -17,10 +18,11 @@ class PythonModel(Model):
     ----------
     forward : callable
         theta (D,) -> y (m,); with ``batched=True`` theta (B, D) -> y (B, m), called once for each
-        block of up to 8 chains. Rows of NaN mark failed solves.
+        block of up to 8 chains. It returns real numbers, and rows with a NaN or an infinity mark
+        failed solves. It must depend on theta alone, and each row on that row of theta.
     gradient : callable, optional
         (theta, sensitivity) -> G'(theta)* sensitivity, of shape (D,) or (B, D): the vector-Jacobian
-        product. MALA and ULA need it.
+        product. MALA and ULA need it. It is not called where ``forward`` failed.
     parameters, outputs : int
         D and m.
     batched : bool
@@ -29,6 +31,11 @@ class PythonModel(Model):
     -----
     What the function raises reaches you with its own traceback and a note that names the chain.
     The function runs under the GIL; use ``threads=1`` unless it releases it.
+
+    The first call is made twice, with ``batched=True`` with one row alone the second time. Results
+    that differ by more than 1e-4 of the largest entry are refused: a function that mixes rows,
+    returns (m, B), draws random numbers or remembers earlier calls would give a wrong posterior.
+    No function is called with NaN or infinities.
     """
 
     def __init__(
@@ -43,14 +50,14 @@ class PythonModel(Model):
         for name, function in (("forward", forward), ("gradient", gradient)):
             if not callable(function) and not (name == "gradient" and function is None):
                 raise TypeError(f"{name} must be callable, got {type(function).__name__}")
-        if not isinstance(batched, bool):
-            raise TypeError(f"batched must be True or False, got {batched!r}")
+        batched = flag("batched", batched)
+        size, count = integer("parameters", parameters, 1), integer("outputs", outputs, 1)
         super().__init__(
             _core.python_model(
-                forward,
-                gradient,
-                integer("parameters", parameters, 1),
-                integer("outputs", outputs, 1),
+                Callback("forward", forward, count, batched),
+                None if gradient is None else Callback("gradient", gradient, size, batched),
+                size,
+                count,
                 batched,
             )
         )

@@ -12,7 +12,7 @@ from .. import _core
 from .._fixed import Rebuilt
 from .._scale import column_norms
 from .._streams import Purpose, derived_seed
-from .._validate import Array, array, integer, number, rows, rows_with, thread_count
+from .._validate import Array, array, integer, number, rows, rows_with, seed_number, thread_count
 from ..meshes import Mesh, check_domain
 
 MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]
@@ -84,8 +84,7 @@ class Prior(Rebuilt):
             Another number gives independent draws for the same seed.
         """
         count = integer("count", count, 1)
-        if integer("seed", seed, 0) >= 2**64:
-            raise ValueError(f"seed must be below 2**64, got {seed}")
+        seed = seed_number(seed)
         if integer("stream", stream, 0):
             seed = derived_seed(Purpose.PRIOR_STREAM, seed, stream)
         return self.push(_core.prior_white_noise(seed, count, self.white))
