@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any, ClassVar, Self
 
@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._fixed import Rebuilt
+from ._mesh_groups import check_cell_groups, check_facet_groups, indices
+from ._meshio import simplices
 from ._validate import Array, array, choice
 from .grid import Grid
 
@@ -36,14 +38,27 @@ class SimplexMesh(Rebuilt):
     cells : ndarray of int, (C, d + 1)
     boundary : ndarray of int
         The nodes on the boundary: those of faces that belong to one cell only.
+    cell_groups, facet_groups : dict of str to ndarray of int
+        Parts by their names: numbers (n,) of cells, and nodes (n, d) of facets, which are edges of
+        triangles and faces of tetrahedra.
+    source_nodes : ndarray of int, (P,), or None
+        The numbers that the points have in the file they come from.
     """
 
     dim: ClassVar[int]
     _size: ClassVar[str]  # what the measure of a cell is called
 
-    def __init__(self, points: ArrayLike, cells: ArrayLike):
+    def __init__(
+        self,
+        points: ArrayLike,
+        cells: ArrayLike,
+        *,
+        cell_groups: Mapping[str, ArrayLike] | None = None,
+        facet_groups: Mapping[str, ArrayLike] | None = None,
+        source_nodes: ArrayLike | None = None,
+    ):
         corners = self.dim + 1
-        self.points = array("points", points, (None, self.dim))
+        self.points = _in_plane(points) if self.dim == 2 else array("points", points, (None, 3))
         raw = np.asarray(cells)
         if raw.shape[1:] != (corners,) or not np.issubdtype(raw.dtype, np.integer):
             raise ValueError(
@@ -64,6 +79,49 @@ class SimplexMesh(Rebuilt):
             raise ValueError(f"every point must belong to a cell, point {unused[0]} does not")
         self.core = getattr(_core, type(self).__name__)(self.points, self.cells)
         self.boundary: NDArray[np.int64] = np.flatnonzero(self.core.boundary())
+        self.cell_groups = check_cell_groups(cell_groups, len(self.cells))
+        self.facet_groups = check_facet_groups(facet_groups, self.cells)
+        self.source_nodes = (
+            None if source_nodes is None else indices("source_nodes", source_nodes, (count,), 2**62)
+        )
+
+    @classmethod
+    def from_meshio(cls, source: Any) -> Self:
+        """Return the mesh that a file holds, or a mesh of meshio.
+
+        Parameters
+        ----------
+        source : path or meshio.Mesh
+            A path needs meshio (``pip install m4dl[mesh]``) and may be of any format it reads:
+            Gmsh, VTK, XDMF, MED, Abaqus, ... Any object with the ``points``, ``cells``,
+            ``cell_data``, ``cell_sets`` and ``field_data`` of ``meshio.Mesh`` will do.
+
+        Returns
+        -------
+        mesh
+            Of the corners of its triangles or tetrahedra. Cells of higher order lose the nodes on
+            their edges and become straight. Nodes that no cell has are left out:
+            ``source_nodes`` says which are left, so that ``values[mesh.source_nodes]`` are the
+            file's values at the nodes of the mesh. Groups (physical groups of Gmsh, sets of cells)
+            of the cells and of their facets are in ``cell_groups`` and ``facet_groups`` by name, or
+            by number where they have none. Points and, in space, lines are left out.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Cells of another kind, such as quadrilaterals; triangles that are not in a plane z =
+            const; what the constructor refuses.
+        ImportError
+            A path without meshio.
+        """
+        found = simplices(source, cls.dim, cls.__name__)
+        return cls(
+            found.points,
+            found.cells,
+            cell_groups=found.cell_groups,
+            facet_groups=found.facet_groups,
+            source_nodes=found.source_nodes,
+        )
 
     def _check_cells(self) -> None:
         """Refuse cells that are flat, or whose size is no number in this unit of length."""
@@ -153,15 +211,33 @@ class SimplexMesh(Rebuilt):
         return hash((self.points.tobytes(), self.cells.tobytes()))
 
 
+def _in_plane(points: ArrayLike) -> Array:
+    """Points (P, 2), also of points (P, 3) in a plane z = const."""
+    if np.shape(points)[1:] != (3,):
+        return array("points", points, (None, 2))
+    x = array("points", points, (None, 3))
+    low, high = (x[:, 2].min(), x[:, 2].max()) if len(x) else (0.0, 0.0)
+    if high - low > 1e-12 * (np.ptp(x[:, :2]) + abs(low)):
+        raise ValueError(
+            f"points of triangles must have shape (any, 2), or lie in a plane z = const, "
+            f"got z from {low} to {high}"
+        )
+    return np.ascontiguousarray(x[:, :2])
+
+
 class TriangleMesh(SimplexMesh):
     """A conforming triangle mesh of a plane domain.
 
     Parameters
     ----------
     points : array_like, (P, 2)
-        Coordinates of the nodes.
+        Coordinates of the nodes; also (P, 3) with one z for all of them.
     cells : array_like of int, (T, 3)
         Node indices of the triangles, in either orientation.
+    cell_groups, facet_groups : mapping of str to array_like of int, optional
+        Names for parts: numbers of cells, and nodes (n, 2) of edges.
+    source_nodes : array_like of int, (P,), optional
+        Numbers of the points where they come from.
 
     Raises
     ------
@@ -198,6 +274,10 @@ class TetrahedronMesh(SimplexMesh):
         Coordinates of the nodes.
     cells : array_like of int, (T, 4)
         Node indices of the tetrahedra, in either orientation.
+    cell_groups, facet_groups : mapping of str to array_like of int, optional
+        Names for parts: numbers of cells, and nodes (n, 3) of faces.
+    source_nodes : array_like of int, (P,), optional
+        Numbers of the points where they come from.
 
     Raises
     ------
