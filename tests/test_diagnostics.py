@@ -252,7 +252,7 @@ def test_a_single_quantity_gives_numbers():
         assert np.ndim(value) == 0
         assert value == m4dl_says(x[:, :, None])[name][0]
     assert set(diagnostics.summarise(x)) == {
-        "mean", "std", "mcse_mean", "ess_bulk", "ess_batch", "ess_tail", "rhat",
+        "mean", "std", "mcse_mean", "ess_bulk", "ess_batch", "ess_tail", "ess_far", "rhat",
     }  # fmt: skip
 
 

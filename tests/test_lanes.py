@@ -27,7 +27,7 @@ def sample(posterior: m4dl.Posterior, kernel: Any, chains: int, threads: int) ->
         posterior,
         kernel,
         draws=12,
-        warmup=40,  # after 20 the step size of some chains is still so large that they stay
+        warmup=60,  # after 40 the step size of some chains is still so large that they stay
         chains=chains,
         seed=7,
         start="prior",

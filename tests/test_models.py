@@ -202,7 +202,10 @@ def test_outputs_of_several_loads() -> None:
 
 @pytest.mark.parametrize("batched", [True, False])
 def test_calls_of_a_python_model(batched: bool) -> None:
-    """Once for each block of up to eight rows when batched, once for each row when not."""
+    """Once for each block of up to eight rows when batched, once for each row when not.
+
+    And once more, the first time, to see that a row's result is its own.
+    """
     bent, shapes = Bent(), []
 
     def forward(theta: Array) -> list[float]:
@@ -215,7 +218,7 @@ def test_calls_of_a_python_model(batched: bool) -> None:
     theta = np.random.default_rng(9).standard_normal((11, 2))
     y = model.forward(theta, threads=1)
     np.testing.assert_array_equal(y, bent.forward(theta))
-    assert shapes == ([(8, 2), (3, 2)] if batched else [(2,)] * 11)
+    assert shapes == ([(8, 2), (1, 2), (3, 2)] if batched else [(2,)] * 12)
     w = np.ones((11, 3))
     np.testing.assert_array_equal(model.pull(theta, w), bent.gradient(theta, w))
 

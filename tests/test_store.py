@@ -261,7 +261,7 @@ def test_a_later_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(m4dl.store, "FORMAT", 99)
     sample(store=tmp_path / "run.zarr")
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="has store format 99; this m4dl reads 4"):
+    with pytest.raises(ValueError, match="has store format 99; this m4dl reads 5"):
         sample(store=tmp_path / "run.zarr")
 
 
