@@ -138,6 +138,13 @@ private:
             return iterate(random, true, lanes, [&](double) { return StopByShare(random.rows()); });
         }
 
+        auto product() {
+            return [this](const FloatBlock& z, const Lanes* beta, Block& p, Block& w) {
+                cg::direction(z, beta, p);
+                solver.rows_.times(values, p, w);
+                return cg::dot(p, w);
+            };
+        }
         // Adds the solution for r to cg.solution, or writes it there if `fresh`; NaN in the lanes
         // that fail. `stop(unit)`: when to stop.
         template <class Stop>
@@ -173,13 +180,6 @@ private:
                        cg)[lane] == CgEnd::kReached;
         }
 
-        auto product() {
-            return [this](const FloatBlock& z, const Lanes* beta, Block& p, Block& w) {
-                cg::direction(z, beta, p);
-                solver.rows_.times(values, p, w);
-                return cg::dot(p, w);
-            };
-        }
         const FloatBlock& precondition(Preconditioner::Work& b, const Block& r, bool carried) {
             FloatBlock &in = b.rhs(), &out = b.result();
             for_rows(r.rows(), [&](Index k) { in.row(k) = r.row(k).cast<float>(); });
