@@ -284,34 +284,6 @@ def test_many_chains_are_summarised_by_their_range():
     assert "acceptance     0.100 to 0.500 over 40 chains" in text
 
 
-def test_datatree_holds_everything():
-    pytest.importorskip("xarray")
-    theta = chains()
-    tree = make(theta).to_datatree()
-    assert tree["posterior"]["theta"].dims == ("chain", "draw", "theta_dim")
-    np.testing.assert_array_equal(tree["posterior"]["theta"], theta)
-    stats = tree["sample_stats"]
-    np.testing.assert_array_equal(stats["total_log_likelihood"], theta[:, :, 0] ** 2)
-    assert stats["acceptance_rate"].dims == stats["step_size"].dims == ("chain",)
-    attributes = tree["posterior"].attrs
-    assert attributes["kernel"] == "PCN(beta=0.1)"
-    assert attributes["seed"] == 7
-    assert json.loads(attributes["build"]) == {"compiler": "GCC 12"}
-    assert json.loads(attributes["complete"]) is True
-
-
-def test_arviz_reads_the_draws():
-    arviz = pytest.importorskip("arviz")
-    theta = chains()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ArviZ's, of its own future
-        data = make(theta).to_arviz()
-        found = arviz.ess(data)
-    kind = "InferenceData" if arviz.__version__.startswith("0.") else "DataTree"
-    assert type(data).__name__ == kind
-    np.testing.assert_allclose(found["theta"], make(theta).ess(), rtol=1e-10)
-
-
 @pytest.mark.parametrize(("package", "method"), [("xarray", "to_datatree"), ("arviz", "to_arviz")])
 def test_a_missing_package_is_named_with_its_extra(monkeypatch, package, method):
     monkeypatch.setitem(sys.modules, package, None)

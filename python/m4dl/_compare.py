@@ -13,6 +13,7 @@ from . import diagnostics
 from ._callback import Functional, check_functionals
 from ._defined import defined
 from ._fixed import Fixed
+from ._names import parameter_name
 from ._summary import plain
 from ._validate import Array
 from .draws import Draws
@@ -164,7 +165,7 @@ def _row(run: Draws, functionals: Mapping[str, ArrayLike | Functional] | None) -
     names = ["log_likelihood"]
     found = [diagnostics.summarise(run.log_likelihood)]
     if functionals is None:
-        names += [f"theta[{i}]" for i in range(run.parameters)]
+        names += [parameter_name(run.names, i) for i in range(run.parameters)]
         found.append(diagnostics.summarise(run.theta))
     else:
         for name, of in functionals.items():

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._fixed import Fixed
+from ._names import Names, check_names
 from ._validate import Array
 
 #: What is kept of each draw beside theta: (chain, draw) arrays of these kinds.
@@ -67,6 +68,8 @@ class Record(Fixed):
     domain, at : optional
         Grid or mesh that the parameters live on, and where on it: ``"nodes"``, ``"interior"`` or
         ``"cells"``.
+    names : sequence of D str, optional
+        What the parameters are called: the prior's ``names``.
     """
 
     acceptance: Array
@@ -90,6 +93,7 @@ class Record(Fixed):
     coarse_failures: Array | None = None
     domain: Any = None
     at: str | None = None
+    names: Names = None
     chains: int = field(init=False)
     draws: int = field(init=False)
     parameters: int = field(init=False)
@@ -103,6 +107,7 @@ class Record(Fixed):
             counts = _validate.array("divergences", self.divergences, (chains,))
             self.divergences = counts.astype(np.int64)
         self.seconds = _validate.number("seconds", self.seconds)
+        self.names = check_names(self.names, parameters)
 
     @property
     def notes(self) -> tuple[str, ...]:

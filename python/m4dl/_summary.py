@@ -11,6 +11,7 @@ import numpy as np
 
 from ._advice import ESS_PER_CHAIN, RHAT, Extreme, problems, ratio, remarks
 from ._fixed import Fixed
+from ._names import Names, parameter_name
 from ._validate import Array
 
 _WIDTH = 100
@@ -80,7 +81,11 @@ class Summary(Fixed):
 
 
 def summarise(
-    run: dict[str, Any], special: Mapping[str, Row], theta: Mapping[str, Array], max_rows: int
+    run: dict[str, Any],
+    special: Mapping[str, Row],
+    theta: Mapping[str, Array],
+    max_rows: int,
+    names: Names = None,
 ) -> Summary:
     """Choose the rows, find the extremes and judge them.
 
@@ -94,6 +99,8 @@ def summarise(
         The same columns for the parameters; names of effective sample sizes start with ``ess``.
     max_rows : int
         Number of parameters shown: all if they fit, else those with the worst diagnostics.
+    names : sequence of str, optional
+        What the parameters are called.
     """
     columns = [c for c in theta if c != _FAR]  # it is judged, and not shown
     # batch means are too noisy for a verdict over many parameters
@@ -101,10 +108,10 @@ def summarise(
     wanted = ESS_PER_CHAIN * run["chains"]
     shown = _worst_parameters(theta, sizes, wanted, max_rows)
     rows = {name: {c: float(row[c]) for c in columns} for name, row in special.items()}
-    rows.update({f"theta[{i}]": {c: float(theta[c][i]) for c in columns} for i in shown})
+    rows.update({parameter_name(names, i): {c: float(theta[c][i]) for c in columns} for i in shown})
 
-    worst = {"r_hat": _extreme("r_hat", special, theta, largest=True)}
-    worst.update({c: _extreme(c, special, theta, largest=False) for c in sizes})
+    worst = {"r_hat": _extreme("r_hat", special, theta, names, largest=True)}
+    worst.update({c: _extreme(c, special, theta, names, largest=False) for c in sizes})
     # Rounding alone gives a constant a standard deviation of about 1e-16 of its size.
     moved = bool((theta["std"] > 1e-12 * np.abs(theta["mean"])).any())
     against = problems(run, worst, sizes, wanted, moved)
@@ -145,14 +152,21 @@ def _worst_parameters(
 
 
 def _extreme(
-    column: str, special: Mapping[str, Row], theta: Mapping[str, Array], *, largest: bool
+    column: str,
+    special: Mapping[str, Row],
+    theta: Mapping[str, Array],
+    names: Names,
+    *,
+    largest: bool,
 ) -> Extreme:
-    names = list(special)
-    values = np.concatenate([[special[n][column] for n in names], theta[column]])
+    first = list(special)
+    values = np.concatenate([[special[n][column] for n in first], theta[column]])
     if np.isnan(values).all():
         return Extreme("", float("nan"))
     i = int(np.nanargmax(values) if largest else np.nanargmin(values))
-    return Extreme(names[i] if i < len(names) else f"theta[{i - len(names)}]", float(values[i]))
+    return Extreme(
+        first[i] if i < len(first) else parameter_name(names, i - len(first)), float(values[i])
+    )
 
 
 def _header(run: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from ._advice import ESS_PER_CHAIN, RHAT
 from ._callback import Functional, check_functionals
 from ._defined import defined
 from ._fixed import Fixed
+from ._names import parameter_name
 from ._start import prepare
 from ._streams import Purpose, derived_seed
 from ._summary import plain
@@ -187,7 +188,7 @@ def _columns(
 ) -> tuple[list[str], dict[str, Array]]:
     """Names, and for all of them means, standard deviations, their errors, R-hat and size."""
     if functionals is None:
-        names = [f"theta[{i}]" for i in range(run.parameters)]
+        names = [parameter_name(run.names, i) for i in range(run.parameters)]
         parts: list[Any] = [run.log_likelihood, run.theta]
     else:
         names = list(functionals)

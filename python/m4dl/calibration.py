@@ -13,6 +13,7 @@ from tqdm import tqdm
 from . import _validate, diagnostics
 from ._callback import Functional, check_functionals, functional_values
 from ._defined import defined
+from ._names import parameter_name
 from ._ranks import Calibration
 from ._replicates import Plan, in_threads, threads_of, with_data
 from ._streams import Purpose, derived_seed, generator, spelled
@@ -266,7 +267,8 @@ class _Study:
 def _default(posterior: Posterior) -> dict[str, Any]:
     mean, size = posterior.prior.mean, posterior.parameters
     places = np.unique(np.linspace(0, size - 1, 5).round().astype(int)[1:-1])
-    out: dict[str, Any] = {f"theta[{i}]": np.eye(1, size, int(i))[0] for i in places}
+    names = posterior.prior.names
+    out: dict[str, Any] = {parameter_name(names, i): np.eye(1, size, int(i))[0] for i in places}
     out["|theta - prior mean|^2"] = lambda theta: ((theta - mean) ** 2).sum(axis=1)
     return out
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -11,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _summary, _tails, _validate, diagnostics
+from . import _arviz, _summary, _tails, _validate, diagnostics
 from ._callback import Functional, check_functionals, functional_values
 from ._record import Record, optional, shaped
 from ._scale import column_norms
 from ._summary import Summary
 from ._validate import Array
+from .posterior import Posterior
 
 _LOST = {"theta", "log_likelihood", "quantile", "ess", "functional", "to_datatree", "to_arviz"}
 
@@ -121,7 +121,9 @@ class Draws(Record):
         ValueError
             If there is no such component: they are counted from 0.
         """
-        return replace(self, theta=np.asarray(self.theta[:, :, self._values_of(number)]))
+        part = self._values_of(number)
+        names = None if self.names is None else self.names[part]
+        return replace(self, theta=np.asarray(self.theta[:, :, part]), names=names)
 
     def functional(self, of: ArrayLike | Functional) -> Array:
         """Return a real functional of every draw, (chain, draw).
@@ -161,10 +163,12 @@ class Draws(Record):
         scalars = {"log_likelihood": self.log_likelihood}
         if functionals is not None:
             chosen = check_functionals(functionals, np.asarray(self.theta[0, :2]))
+            if both := sorted(set(chosen) & set(self.names or ())):
+                raise ValueError(f"a functional needs a name of its own, got {both[0]!r}")
             scalars |= {k: self._functional(f"functionals[{k!r}]", f) for k, f in chosen.items()}
         special = {name: _columns(diagnostics.summarise(v)) for name, v in scalars.items()}
         run = self.about() | self._evidence(scalars)
-        return _summary.summarise(run, special, _columns(self._diagnostics), rows)
+        return _summary.summarise(run, special, _columns(self._diagnostics), rows, self.names)
 
     def _evidence(self, scalars: Mapping[str, Array]) -> dict[str, Any]:
         """What the draws say beyond R-hat and effective sizes: see `Summary.run`."""
@@ -177,44 +181,51 @@ class Draws(Record):
             out["ebfmi"] = _tails.ebfmi(self.energy).tolist()
         return out
 
-    def to_datatree(self) -> Any:
-        """Return an ``xarray.DataTree`` with groups ``posterior`` and ``sample_stats``, in memory.
+    def to_datatree(
+        self, posterior: Posterior | None = None, *, predictive: ArrayLike | None = None
+    ) -> Any:
+        """Return the groups of :meth:`to_arviz` as an ``xarray.DataTree``."""
+        tree = optional("xarray", "arviz").DataTree
+        return tree.from_dict(_arviz.groups(self, posterior, predictive))
 
-        ``posterior`` holds ``theta`` (chain, draw, theta_dim); ``sample_stats`` the total
-        log-likelihood of each draw, and acceptance, step size and failures of each chain.
+    def to_arviz(
+        self, posterior: Posterior | None = None, *, predictive: ArrayLike | None = None
+    ) -> Any:
+        """Return what the installed ArviZ works with: 0.x ``InferenceData``, 1.x ``DataTree``.
+
+        Parameters
+        ----------
+        posterior : Posterior, optional
+            The one that was sampled, for the groups that need data and model: a solve for each
+            draw.
+        predictive : (chain, draw, m) array, optional
+            What :meth:`predictive` returned.
+
+        Returns
+        -------
+        InferenceData or DataTree
+            In memory, with the groups
+
+            * ``posterior``: ``theta``, on a grid along ``x``, ``y`` and ``z``; on a mesh along
+              ``node`` or ``cell``, which have the coordinates ``x``, ``y`` and ``z``; else along
+              ``parameter``. Several components are along ``component``, before the others.
+            * ``sample_stats``: ``total_log_likelihood`` (without its constant), ``energy`` and
+              ``diverging`` of each draw; ``acceptance_rate``, ``step_size`` and ``failures`` of
+              each chain, repeated for each draw.
+            * ``observed_data`` and ``log_likelihood``, with a posterior: ``data`` along
+              ``datum``, and the log density of each datum, with its constant.
+            * ``posterior_predictive``, if given: ``data`` along ``datum``.
+
+        Raises
+        ------
+        ValueError
+            If ``posterior`` is not the one that was sampled, as far as log-likelihoods tell, or
+            ``predictive`` has the wrong shape.
         """
-        return optional("xarray", "arviz").DataTree.from_dict(self._groups())
-
-    def to_arviz(self) -> Any:
-        """Return what the installed ArviZ works with: 0.x ``InferenceData``, 1.x ``DataTree``."""
         arviz = optional("arviz", "arviz")
         if int(arviz.__version__.split(".")[0]) >= 1:
-            return self.to_datatree()
-        return arviz.InferenceData(**self._groups())
-
-    def _groups(self) -> dict[str, Any]:
-        dataset = optional("xarray", "arviz").Dataset
-        coordinates = {"chain": np.arange(self.chains), "draw": np.arange(self.draws)}
-        pair = ("chain", "draw")
-        posterior = {"theta": ((*pair, "theta_dim"), np.asarray(self.theta))}
-        stats = {
-            "total_log_likelihood": (pair, self.log_likelihood),
-            "acceptance_rate": (("chain",), self.acceptance),
-            "step_size": (("chain",), self.step_size),
-            "failures": (("chain",), self.failures),
-        }
-        # Attributes must survive NetCDF and Zarr: numbers and strings only.
-        about = {"inference_library": "m4dl", **self.provenance}
-        about.update({k: v for k, v in self.about().items() if not isinstance(v, list)})
-        attributes = {
-            k: v if isinstance(v, str | float) or type(v) is int else json.dumps(v, default=str)
-            for k, v in about.items()
-        }
-        place = {"theta_dim": np.arange(self.parameters)}
-        return {
-            "posterior": dataset(posterior, coordinates | place, attributes),
-            "sample_stats": dataset(stats, coordinates, attributes),
-        }
+            return self.to_datatree(posterior, predictive=predictive)
+        return arviz.InferenceData(**_arviz.groups(self, posterior, predictive))
 
     def _blocks(self) -> Iterator[Array]:
         """Read successive draws of all chains, (chain, n, D): as they are stored."""
@@ -325,7 +336,7 @@ class Moments(Record):
             rhat=self._rhat[part],
             functionals={},
             draws=self.draws,
-            **about,
+            **about | {"names": None if self.names is None else self.names[part]},
         )
 
     def summary(self, max_rows: int = 8) -> Summary:
@@ -337,7 +348,9 @@ class Moments(Record):
         special = {name: _batch_columns(**values) for name, values in self.functionals.items()}
         theta = _batch_columns(self.mean(), self.std(), self._mcse, self._rhat)
         missing = {n: np.nan for n, v in self.functionals.items() if not np.isfinite(v["mean"])}
-        return _summary.summarise(self.about() | {"missing": missing}, special, theta, rows)
+        return _summary.summarise(
+            self.about() | {"missing": missing}, special, theta, rows, self.names
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name in _LOST:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from . import _canvas, _section, _validate
 from ._figures import efficiency as efficiency
 from ._figures import spectrum as spectrum
+from ._names import parameter_name
 from ._validate import Array
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def trace(
     for i in parameters:
         if _validate.integer("parameters", i, 0) >= draws.parameters:
             raise ValueError(f"parameters must be below {draws.parameters}, got {i}")
-        rows[f"theta[{i}]"] = np.asarray(draws.theta[:, :, i])
+        rows[parameter_name(draws.names, i)] = np.asarray(draws.theta[:, :, i])
     if functional is not None:
         rows["functional"] = draws.functional(functional)
     if not rows:

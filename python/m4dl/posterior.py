@@ -147,6 +147,14 @@ class Posterior(Rebuilt):
         misfit = (self.data - self.model.forward(theta)) / self.noise.std
         return np.asarray(-0.5 * (misfit**2).sum(axis=-1))
 
+    def pointwise_log_likelihood(self, theta: ArrayLike) -> Array:
+        """Return the log density of each datum for theta (..., D): shape (..., m).
+
+        That is -1/2 ((y - G(theta))/sigma)^2 - log(sigma sqrt(2 pi)), with its constant.
+        """
+        misfit = (self.data - self.model.forward(theta)) / self.noise.std
+        return np.asarray(-0.5 * misfit**2 - np.log(self.noise.std * np.sqrt(2 * np.pi)))
+
     def __repr__(self) -> str:
         return f"Posterior({self.model!r}, {self.prior!r}, {self.data.size} data, {self.noise!r})"
 

@@ -197,4 +197,5 @@ def sample(
         provenance=about,
         domain=posterior.domain,
         at=posterior.at,
+        names=posterior.prior.names,
     )

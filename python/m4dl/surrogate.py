@@ -147,6 +147,10 @@ class LogConcaveSurrogate(Posterior):
         """Return -Phi~ for fields theta (..., D) of the prior: shape (...)."""
         return -self.potential(self.white_of(theta))
 
+    def pointwise_log_likelihood(self, theta: ArrayLike) -> Array:
+        """Raise: away from its centre the surrogate is no product over the data."""
+        raise TypeError("a surrogate has no log density of each datum: take its .original")
+
     @cached_property
     def _modes(self) -> Array:
         """T' of an affine prior, (W, D)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._fixed import Rebuilt
+from .._names import check_names
 from .._scale import column_norms
 from .._streams import Purpose, derived_seed
 from .._validate import Array, array, integer, number, rows, rows_with, seed_number, thread_count
@@ -32,6 +33,8 @@ class Prior(Rebuilt):
         Where theta lives: a mesh and a location on it, or None.
     components : int
         C: theta holds C fields one after the other, D / C values each.
+    names : tuple of str, (D,), or None
+        What parameters that are no field are called, in tables and results.
     """
 
     def __init__(
@@ -41,9 +44,11 @@ class Prior(Rebuilt):
         domain: Mesh | None = None,
         at: str | None = None,
         components: int = 1,
+        names: Sequence[str] | None = None,
     ):
         check_domain(domain, at, core.parameters, components)
         self.components = components
+        self.names = check_names(names, core.parameters)
         self.core = core
         self.mean = mean
         self.domain = domain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ class GaussianPrior(Prior):
         The same variance for all, variances, or a positive definite matrix.
     domain, at : optional
         Where theta lives, for plots.
+    names : sequence of D str, optional
+        What the parameters are called, in summaries, pictures and `Draws.to_arviz`.
 
     Attributes
     ----------
@@ -37,6 +40,7 @@ class GaussianPrior(Prior):
         *,
         domain: Mesh | None = None,
         at: str | None = None,
+        names: Sequence[str] | None = None,
     ):
         m, c = array("mean", mean), array("cov", cov)
         if m.ndim > 1 or c.ndim > 2:
@@ -53,13 +57,13 @@ class GaussianPrior(Prior):
         m = np.array(np.broadcast_to(m, (size,)))
         if c.ndim == 2:
             factor = self._keep("factor", lambda: _cholesky(c))
-            super().__init__(_core.dense_prior(m, factor), m, domain, at)
+            super().__init__(_core.dense_prior(m, factor), m, domain, at, names=names)
             self.mode_std: Array | None = None
         else:
             if not (c > 0).all():
                 raise ValueError(f"cov must be positive, got {c[c <= 0].flat[0]}")
             std = np.broadcast_to(np.sqrt(c), (size,)).copy()
-            super().__init__(_core.diagonal_prior(m, std), m, domain, at)
+            super().__init__(_core.diagonal_prior(m, std), m, domain, at, names=names)
             self.mode_std = std
         self.__dict__.pop("_kept", None)  # the compiled prior has it
 

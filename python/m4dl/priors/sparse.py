@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ class SparsePrior(Prior):
         Positions of the unknowns; they help the fill-reducing ordering.
     domain, at : optional
         Where theta lives, for plots.
+    names : sequence of n str, optional
+        What the parameters are called, in summaries, pictures and `Draws.to_arviz`.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class SparsePrior(Prior):
         coordinates: ArrayLike | None = None,
         domain: Mesh | None = None,
         at: str | None = None,
+        names: Sequence[str] | None = None,
     ):
         if not sparse.issparse(A) or A.ndim != 2 or A.shape[0] != A.shape[1]:
             raise TypeError(f"A must be a square sparse matrix, got {type(A).__name__}")
@@ -60,7 +64,7 @@ class SparsePrior(Prior):
         core = sparse_core(
             A, sparse.eye_array(n) if D is None else D, np.ones(n), 0, np.ones(n), m, x
         )
-        super().__init__(core, np.array(m), domain, at)
+        super().__init__(core, np.array(m), domain, at, names=names)
         self._factors = (A, D, x)
 
     def marginal_std(self) -> Array:
