@@ -1,6 +1,7 @@
 // Priors: maps of white noise.
 #include "arrays.hpp"
 #include "m4dl/fem/grid.hpp"
+#include "m4dl/linalg/cholesky.hpp"
 #include "m4dl/linalg/selected_inverse.hpp"
 #include "m4dl/prior/any.hpp"
 #include "m4dl/prior/gaussian.hpp"
@@ -131,6 +132,19 @@ void bind_priors(py::module_& m) {
         .def("advance", &SelectedInverse::advance, "work"_a,
              py::call_guard<py::gil_scoped_release>())
         .def("diagonal", [](const SelectedInverse& s) { return to_array(s.diagonal()); });
+    m.def(
+        "sparse_log_determinant",
+        [](Index n, const Integers& a_row, const Integers& a_column, const Array& a_value,
+           const Array& coordinates) {
+            const LowerMatrix a = lower_matrix(n, to_entries(a_row, a_column, a_value));
+            const auto symbolic =
+                std::make_shared<Symbolic>(analyse(a.pattern, to_matrix(coordinates)));
+            Cholesky<1> factor(symbolic);
+            factor.factor(a.values.data());
+            return factor.log_determinant()[0];
+        },
+        "n"_a, "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a,
+        "Of the lower triangle of A; NaN where A is not positive definite.");
     m.def(
         "interpolated_prior",
         [](const AnyPrior& prior, const Grid& grid, const Array& points) {

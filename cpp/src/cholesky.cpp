@@ -1,5 +1,7 @@
 #include "m4dl/linalg/cholesky.hpp"
 
+#include <cmath>
+
 #include "m4dl/base/simd.hpp"
 
 namespace m4dl {
@@ -366,6 +368,19 @@ void Cholesky<Width>::half_solve_adjoint(Block& x, Block& scratch) const {
         forward_shared(*symbolic_, panels_.data(), x.data());
     else
         forward_lanes(*symbolic_, panels_.data(), x.data());
+}
+
+template <Index Width>
+Lanes Cholesky<Width>::log_determinant() const {
+    Lanes out = failed_;
+    for (const Supernode& node : symbolic_->nodes)
+        for (Index k = 0; k < node.width; ++k) {
+            // the diagonal of a panel holds 1/l
+            const double* inverse = panels_.data() + (node.panel + k * (node.width + 1)) * Width;
+            for (Index lane = 0; lane < kLanes; ++lane)
+                out[lane] -= 2.0 * std::log(inverse[Width == 1 ? 0 : lane]);
+        }
+    return out;
 }
 
 SingleCholesky::SingleCholesky(std::shared_ptr<const Symbolic> symbolic, const Vector& values)

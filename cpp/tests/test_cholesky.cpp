@@ -47,6 +47,10 @@ void check_solves(const Problem& p, const Symbolic& analysis) {
     for (Index lane = 0; lane < kLanes; ++lane) {
         const Vector exact = p.dense(lane).llt().solve(b.col(lane).matrix());
         CHECK((x.col(lane).matrix() - exact).norm() <= 1e-12 * exact.norm());
+        const double determinant =
+            2.0 * p.dense(lane).llt().matrixL().toDenseMatrix().diagonal().array().log().sum();
+        CHECK(std::abs(factor.log_determinant()[lane] - determinant) <=
+              1e-12 * static_cast<double>(n) * (1.0 + std::abs(determinant)));
     }
 
     // One matrix shared by all lanes; its half solves square to the inverse.

@@ -53,6 +53,7 @@ __all__: list[str] = [
     "schrodinger_simplices",
     "series_prior",
     "sparse_cholesky_solve",
+    "sparse_log_determinant",
     "sparse_prior",
     "spectral_prior",
     "unknown_attenuation_xray",
@@ -633,6 +634,17 @@ def sparse_cholesky_solve(
     rhs: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> numpy.typing.NDArray[numpy.float64]: ...
+def sparse_log_determinant(
+    n: typing.SupportsInt | typing.SupportsIndex,
+    a_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    a_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    a_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+) -> float:
+    """
+    Of the lower triangle of A; NaN where A is not positive definite.
+    """
+
 def sparse_prior(
     a_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     a_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._fixed import Fixed, Rebuilt
-from ._validate import Array, array, rows, rows_with, thread_count
+from ._validate import Array, array, choice, rows, rows_with, thread_count
 from .meshes import Mesh
 from .models import Model
 from .priors import Prior
@@ -139,12 +139,12 @@ class Posterior(Rebuilt):
         out = self.core.gauss_newton(x, direction, thread_count(threads))
         return np.asarray(out).reshape(*shape, self.white)
 
-    def log_likelihood(self, theta: ArrayLike) -> Array:
+    def log_likelihood(self, theta: ArrayLike, threads: int = 0) -> Array:
         """Return -1/2 sum ((y - G(theta))/sigma)^2 for theta (..., D): shape (...).
 
-        The additive constant -sum log(sigma_i sqrt(2 pi)) is left out.
+        The additive constant -sum log(sigma_i sqrt(2 pi)) is left out; `log_density` has it.
         """
-        misfit = (self.data - self.model.forward(theta)) / self.noise.std
+        misfit = (self.data - self.model.forward(theta, threads)) / self.noise.std
         return np.asarray(-0.5 * (misfit**2).sum(axis=-1))
 
     def pointwise_log_likelihood(self, theta: ArrayLike) -> Array:
@@ -154,6 +154,74 @@ class Posterior(Rebuilt):
         """
         misfit = (self.data - self.model.forward(theta)) / self.noise.std
         return np.asarray(-0.5 * misfit**2 - np.log(self.noise.std * np.sqrt(2 * np.pi)))
+
+    def log_density(self, theta: ArrayLike, *, space: str = "theta", threads: int = 0) -> Array:
+        """Return the log of the posterior's density, up to the evidence, at theta (..., D): (...).
+
+        Parameters
+        ----------
+        theta : (..., D) array, or (..., W) in white space
+        space : {"theta", "white"}
+            With respect to volume in which space: ``"theta"`` is likelihood times the prior's
+            density, ``"white"`` the density of white noise xi, which kernels sample. They
+            differ by the log volume of the map from xi to theta, a constant.
+        threads : int
+
+        Returns
+        -------
+        (...) array
+            log p(y | theta) + log p(theta), both with their constants, -log(sigma_i sqrt(2 pi)) for
+            each datum and those of :meth:`m4dl.Prior.log_density`. The evidence p(y) is left out:
+            the density integrates to it. NaN where a solve failed, -inf outside the subspace of a
+            prior that does not fill the space.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`m4dl.Prior.log_density`.
+        """
+        constant = self._log_constant()
+        if choice("space", space, ("theta", "white")) == "white":
+            likelihood = -self.potential(theta, threads)
+        else:
+            likelihood = self.log_likelihood(theta, threads)
+        return np.asarray(likelihood + constant + self.prior.log_density(theta, space=space))
+
+    def log_density_gradient(
+        self, theta: ArrayLike, *, space: str = "theta", threads: int = 0
+    ) -> tuple[Array, Array]:
+        """Return `log_density` and its gradient, of the shape of ``theta``.
+
+        The part of the prior lies in the subspace in which the prior lives.
+
+        Raises
+        ------
+        ValueError
+            If the model has no derivative; and as `log_density`.
+        """
+        if choice("space", space, ("theta", "white")) == "white":
+            phi, gradient = self.gradient(theta, threads)
+            value, gradient = -phi, -gradient
+        else:
+            value, gradient = self._likelihood_gradient(theta, threads)
+        prior = self.prior.log_density_gradient(theta, space=space)
+        return np.asarray(value + self._log_constant() + prior[0]), gradient + prior[1]
+
+    def _likelihood_gradient(self, theta: ArrayLike, threads: int) -> tuple[Array, Array]:
+        """Return `log_likelihood` and its gradient."""
+        if not self.model.has_pull:
+            raise ValueError(f"{type(self.model).__name__} was given no gradient")
+        residual = (self.data - self.model.forward(theta, threads)) / self.noise.std
+        value = np.asarray(-0.5 * (residual**2).sum(axis=-1))
+        failed = ~np.isfinite(value)
+        weight = np.where(failed[..., None], 0.0, residual / self.noise.std)
+        gradient = self.model.pull(theta, weight, threads)
+        gradient[failed] = np.nan
+        return value, gradient
+
+    def _log_constant(self) -> float:
+        """What `log_likelihood` leaves out."""
+        return -float(np.log(self.noise.expand(self.data.size) * np.sqrt(2 * np.pi)).sum())
 
     def __repr__(self) -> str:
         return f"Posterior({self.model!r}, {self.prior!r}, {self.data.size} data, {self.noise!r})"

@@ -143,9 +143,14 @@ class LogConcaveSurrogate(Posterior):
             )
         return np.asarray(xi.reshape(*shape, self.white))
 
-    def log_likelihood(self, theta: ArrayLike) -> Array:
+    def log_likelihood(self, theta: ArrayLike, threads: int = 0) -> Array:
         """Return -Phi~ for fields theta (..., D) of the prior: shape (...)."""
-        return -self.potential(self.white_of(theta))
+        return -self.potential(self.white_of(theta), threads)
+
+    def _likelihood_gradient(self, theta: ArrayLike, threads: int) -> tuple[Array, Array]:
+        """Return -Phi~ and its gradient in the space of the prior's fields."""
+        phi, gradient = self.gradient(self.white_of(theta), threads)
+        return -phi, -gradient @ self._inverse.T
 
     def pointwise_log_likelihood(self, theta: ArrayLike) -> Array:
         """Raise: away from its centre the surrogate is no product over the data."""

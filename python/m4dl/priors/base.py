@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,19 @@ from .._fixed import Rebuilt
 from .._names import check_names
 from .._scale import column_norms
 from .._streams import Purpose, derived_seed
-from .._validate import Array, array, integer, number, rows, rows_with, seed_number, thread_count
+from .._validate import (
+    Array,
+    array,
+    choice,
+    integer,
+    number,
+    rows,
+    rows_with,
+    seed_number,
+    thread_count,
+)
 from ..meshes import Mesh, check_domain
+from . import _density
 
 MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]
 
@@ -113,6 +125,61 @@ class Prior(Rebuilt):
                 columns = self.tangent(np.zeros((count, white)), unit)
                 out = np.hypot(out, column_norms(columns))
         return out
+
+    def log_density(self, theta: ArrayLike, *, space: str = "theta") -> Array:
+        """Return the log of the prior's density at theta (..., D): shape (...).
+
+        Parameters
+        ----------
+        theta : (..., D) array, or (..., W) in white space
+        space : {"theta", "white"}
+            With respect to volume in which space. ``"white"``: of N(0, I) at white noise xi, which
+            differs by the log volume of the map from xi to theta, a constant.
+
+        Returns
+        -------
+        (...) array
+            With all its constants: its exponential integrates to 1. A prior whose map has a rank
+            r < D, such as a series with few modes, lives in an affine subspace: the density there
+            is that with respect to r-dimensional volume, and elsewhere -inf.
+
+        Raises
+        ------
+        ValueError
+            If rounding theta to double precision moves its log density by more than 1e-3, as for
+            very smooth fields; or if a prior without a structure (an `InterpolatedPrior`, a
+            `SparsePrior` whose D is not diagonal, a `VectorPrior` of more fields than components)
+            has more than 2^26 numbers in its map, which is then decomposed.
+        """
+        return self.log_density_gradient(theta, space=space)[0]
+
+    def log_density_gradient(
+        self, theta: ArrayLike, *, space: str = "theta"
+    ) -> tuple[Array, Array]:
+        """Return `log_density` and its gradient, of the shape of ``theta``.
+
+        The gradient lies in the subspace in which the prior lives, and is NaN outside it.
+        """
+        if choice("space", space, ("theta", "white")) == "white":
+            xi, shape = rows("xi", theta, self.white)
+            value = -0.5 * (xi**2).sum(axis=1) - 0.5 * self.white * np.log(2 * np.pi)
+            return value.reshape(shape), -xi.reshape(*shape, self.white)
+        x, shape = rows("theta", theta, self.parameters)
+        value, gradient = _density.log_density(self._factor, self.mean, x)
+        return value.reshape(shape), gradient.reshape(*shape, self.parameters)
+
+    @cached_property
+    def _factor(self) -> _density.Factor:
+        return self._density_factor()
+
+    def _density_factor(self) -> _density.Factor:
+        """Return what log densities take, for a prior of no known structure."""
+
+        def tangent(dxi: Array) -> Array:
+            return np.asarray(self.core.tangent(np.zeros_like(dxi), dxi))
+
+        name = type(self).__name__
+        return _density.written_down(name, self.parameters, self.white, tangent)
 
     def _derivative(
         self, apply: Any, xi: ArrayLike, name: str, direction: ArrayLike, size: int, out: int

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from .._validate import Array, array
 from ..meshes import Mesh
+from . import _density
 from .base import Prior
 
 
@@ -66,6 +67,11 @@ class GaussianPrior(Prior):
             super().__init__(_core.diagonal_prior(m, std), m, domain, at, names=names)
             self.mode_std = std
         self.__dict__.pop("_kept", None)  # the compiled prior has it
+
+    def _density_factor(self) -> _density.Factor:
+        if self.mode_std is not None:
+            return _density.diagonal(self.mode_std)
+        return _density.triangular(self.kept()["factor"])
 
     def kept(self) -> dict[str, Any]:
         """Return what a pickle is to hold besides the arguments: Cholesky's factor L."""

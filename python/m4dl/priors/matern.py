@@ -13,8 +13,9 @@ from .. import _core
 from .._validate import Array, choice, positive
 from ..fields import stiffness_and_mass
 from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
+from . import _density
 from .base import MeanLike, Prior, mean_field
-from .sparse import sparse_core, sparse_variance
+from .sparse import sparse_core, sparse_log_determinant, sparse_variance
 
 Keep = Callable[[str, Callable[[], Array]], Array]
 """Returns what was found before, where the prior comes out of a pickle."""
@@ -105,6 +106,23 @@ class MaternPrior(Prior):
         A, mass, alpha = _operator(self.domain, self.length, self.smoothness)
         unit = _unit_std(self.domain.dim, self.smoothness, self.kappa)
         return self.std / unit * _pointwise_std(self.domain, A, mass, alpha)
+
+    def _density_factor(self) -> _density.Factor:
+        if isinstance(self.domain, Grid):
+            assert self.at is not None
+            kept, kind = self.kept(), 1 if self.at == "nodes" else 2
+            shape = self.domain.shape_of(self.at)
+            return _density.spectral(kept["root"], kept["scale"], shape, kind)
+        assert isinstance(self.domain, SimplexMesh)
+        A, mass, alpha = _operator(self.domain, self.length, self.smoothness)
+        pointwise = self.kept()["std"] if self._corrected else None
+        if pointwise is None:
+            pointwise = _unit_std(self.domain.dim, self.smoothness, self.kappa)
+        scale = np.broadcast_to(self.std / pointwise, mass.shape)
+        noise = np.sqrt(mass) if alpha % 2 == 0 else None
+        repeats = alpha // 2 - (alpha % 2 == 0)
+        volume = sparse_log_determinant(A, self.domain.coordinates("nodes"))
+        return _density.sparse_power(A.tocsr(), mass, repeats, noise, scale, volume)
 
 
 def _spectrum(grid: Grid, at: str, kappa: float, nu: float) -> Array:

@@ -12,6 +12,7 @@ from .. import _core
 from .._validate import Array, choice, integer, number, positive
 from ..fields import stiffness_and_mass
 from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
+from . import _density
 from .base import MeanLike, Prior, mean_field
 
 
@@ -91,6 +92,17 @@ class SeriesPrior(Prior):
             core = _core.dense_prior(m, basis * s)
         super().__init__(core, m, mesh, at)
         self.mode_std, self.eigenvalues = s, eigenvalues
+
+    def _density_factor(self) -> _density.Factor:
+        if not isinstance(self.domain, Grid):
+            return super()._density_factor()
+        # sines of fewer waves than cells are orthogonal at nodes and at cells, h^d B' B = 1
+        zero, cell = np.zeros(self.white), float(np.prod(self.domain.spacing))
+        return _density.orthogonal(
+            self.mode_std / np.sqrt(cell),
+            lambda xi: self.tangent(np.broadcast_to(zero, xi.shape), xi),
+            lambda f: self.pull(np.broadcast_to(zero, (len(f), self.white)), f),
+        )
 
 
 def _sines(t: Array, count: int) -> Array:

@@ -14,6 +14,7 @@ from .. import _core
 from .._sparse import symmetric_lower, triplets
 from .._validate import Array, array
 from ..meshes import Mesh
+from . import _density
 from .base import Prior
 
 
@@ -83,6 +84,19 @@ class SparsePrior(Prior):
             mass = np.pad(mass, (0, self.parameters - len(mass)))
         return np.asarray(np.sqrt(sparse_variance(A, mass, 1, x)))
 
+    def _density_factor(self) -> _density.Factor:
+        A, D, x = self._factors
+        n = self.parameters
+        noise = np.ones(n)
+        if D is not None:
+            d = sparse.coo_array(D)
+            noise = np.pad(sparse.csr_array(D).diagonal(), (0, max(0, n - self.white)))
+            if (d.row != d.col).any() or (noise == 0).any() or self.white != n:
+                return super()._density_factor()
+        volume = sparse_log_determinant(A, x)
+        unit = np.ones(n)
+        return _density.sparse_power(sparse.csr_array(A), unit, 0, noise, unit, volume)
+
 
 def sparse_core(
     A: Any, D: Any, mass: Array, repeats: int, scale: Array, mean: Array, x: Array
@@ -95,6 +109,13 @@ def sparse_core(
         a.row, a.column, a.value, x, d.shape[1], d.row, d.column, d.value,
         mass, int(repeats), scale, mean,
     )  # fmt: skip
+
+
+def sparse_log_determinant(A: Any, x: Array) -> float:
+    """Return log det A of a positive definite A, whose unknowns are at ``x`` if that is known."""
+    n = A.shape[0]
+    a = symmetric_lower("A", A, n)
+    return float(_core.sparse_log_determinant(n, a.row, a.column, a.value, x))
 
 
 _SLICE = 2e8

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from .._scale import column_norms
 from .._validate import Array, array, integer
+from . import _density
 from .base import Prior
 
 
@@ -95,6 +96,16 @@ class VectorPrior(Prior):
         std = np.stack([prior.marginal_std() for prior in self.priors])
         scaled = self.mixing[:, :, None] * std  # (C, K, size): the fields are independent
         return column_norms(scaled.transpose(1, 0, 2).reshape(len(std), -1))
+
+    def _density_factor(self) -> _density.Factor:
+        first, mixing = self.priors[0], self.mixing
+        factors = [prior._factor for prior in self.priors]
+        if len(mixing) < len(factors) and all(prior is first for prior in self.priors):
+            # only mixing mixing' matters to copies of one field: mixing' = Q R
+            mixing = np.asarray(np.linalg.qr(mixing.T, mode="r")).T
+            factors = factors[: len(mixing)]
+        found = _density.mixed(factors, mixing, first.parameters)
+        return super()._density_factor() if found is None else found
 
     def __repr__(self) -> str:
         return f"VectorPrior({self.components} components, {len(self.priors)} x {self.priors[0]!r})"

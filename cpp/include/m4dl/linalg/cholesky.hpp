@@ -34,6 +34,9 @@ public:
     // Brings the rows of x into the order of elimination.
     void to_elimination_order(Block& x, Block& scratch) const;
 
+    // log det A; NaN where A is not positive definite.
+    Lanes log_determinant() const;
+
     // 0 in the lanes whose matrix was positive definite, NaN in the others.
     const Lanes& failed() const { return failed_; }
     const Symbolic& symbolic() const { return *symbolic_; }
