@@ -94,9 +94,7 @@ def test_arviz_works_with_it(plain, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: None)
     plt.switch_backend("agg")
     posterior, draws = plain
-    noise = np.random.default_rng(1).standard_normal((CHAINS, DRAWS, 5)) * posterior.noise.std
-    predictive = posterior.model(draws.theta) + noise
-    data = draws.to_arviz(posterior, predictive=predictive)
+    data = draws.to_arviz(posterior, predictive=draws.predictive(posterior, seed=2))
     kind = "InferenceData" if arviz.__version__.startswith("0.") else "DataTree"
     assert type(data).__name__ == kind
     np.testing.assert_allclose(arviz.ess(data)["theta"], draws.ess(), rtol=1e-10)
@@ -168,7 +166,7 @@ def test_another_posterior_is_refused(plain):
     )
     with pytest.raises(ValueError, match="posterior must be the one that was sampled: its log-lik"):
         draws.to_datatree(other)
-    with pytest.raises(ValueError, match="the 3 parameters of the draws, got 4"):
+    with pytest.raises(ValueError, match="the posterior must have the 3 parameters of the dr"):
         draws.to_datatree(problem(m4dl.GaussianPrior(np.zeros(4), 1.0)))
     with pytest.raises(TypeError, match="posterior must be a m4dl Posterior, got int"):
         draws.to_datatree(3)

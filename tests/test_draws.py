@@ -139,7 +139,17 @@ def test_moments_agree_with_the_draws_they_come_from():
 
 
 @pytest.mark.parametrize(
-    "name", ["theta", "log_likelihood", "quantile", "ess", "functional", "to_datatree", "to_arviz"]
+    "name",
+    [
+        "theta",
+        "log_likelihood",
+        "quantile",
+        "ess",
+        "functional",
+        "to_datatree",
+        "to_arviz",
+        "predictive",
+    ],
 )
 def test_moments_say_how_to_keep_draws(name):
     kept = moments(chains())

@@ -12,7 +12,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from gallery import make_data, posterior
+from gallery import draws, make_data, posterior
 from m4dl import _core, credible, testing
 from m4dl._map import _starts
 from m4dl._streams import Purpose, generator, spelled
@@ -68,6 +68,7 @@ def everything() -> Iterator[tuple[str, Any]]:
     yield "refined", m4dl.refined_metric(fit, seed=SEED, draws=20)
     yield "sample", m4dl.sample(of, m4dl.HMC(), draws=20, **quiet)
     yield "pcn", m4dl.sample(of, m4dl.PCN(), draws=20, start="prior", **quiet)
+    yield "predictive", draws().predictive(of, seed=SEED)
     yield "ula bias", m4dl.ula_bias(of, m4dl.ULA(0.1), draws=20, **quiet)
     yield "langevin", m4dl.langevin_guarantee(of, seed=SEED)
     yield "sbc", m4dl.sbc(of, m4dl.PCN(), replicates=50, draws=9, **quiet)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._predictive import check_draws_of, outputs
 from ._record import Record, optional
 from ._validate import Array
 from .grid import Grid
@@ -120,9 +121,8 @@ def pointwise_log_likelihood(draws: Draws, posterior: Posterior) -> Array:
     ValueError
         If their sums are not those of the run.
     """
-    check_draws_of(draws, posterior.parameters, posterior.domain, posterior.at)
-    parts = [posterior.pointwise_log_likelihood(block) for block in draws._blocks()]
-    out = np.concatenate(parts, axis=1)
+    check_draws_of(draws, "posterior", posterior)
+    out = posterior._log_density_of_data(outputs(draws, posterior.model))
     # An error e of G, relative to |G|, changes the sum by |(y - G)/sigma| |G/sigma| e.
     std = posterior.noise.expand(posterior.data.size)
     found = out.sum(axis=-1) + np.log(std * np.sqrt(2 * np.pi)).sum()
@@ -137,17 +137,3 @@ def pointwise_log_likelihood(draws: Draws, posterior: Posterior) -> Array:
             f"{d} of chain {c} is {found[c, d]:.6g}, and that of the run {known[c, d]:.6g}"
         )
     return out
-
-
-def check_draws_of(draws: Draws, parameters: int, domain: Any, at: Any) -> None:
-    """Refuse a model or a posterior whose theta is not that of the draws."""
-    if parameters != draws.parameters:
-        raise ValueError(
-            f"it must have the {draws.parameters} parameters of the draws, got {parameters}"
-        )
-    known = draws.domain is not None and domain is not None
-    if known and (domain, at) != (draws.domain, draws.at):
-        raise ValueError(
-            f"its theta must live where that of the draws does, on {draws.domain} at {draws.at}, "
-            f"got {domain} at {at}"
-        )

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     RAYS = 10
     DERIVATIVES = 11
     REDRAWN_STARTS = 12
+    PREDICTIVE = 13
 
 
 def derived_seed(purpose: Purpose, seed: int, *numbers: int) -> int:

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _arviz, _summary, _tails, _validate, diagnostics
+from . import _arviz, _predictive, _summary, _tails, _validate, diagnostics
 from ._callback import Functional, check_functionals, functional_values
 from ._record import Record, optional, shaped
 from ._scale import column_norms
 from ._summary import Summary
 from ._validate import Array
-from .posterior import Posterior
+from .models import Model
+from .posterior import GaussianNoise, Posterior
 
-_LOST = {"theta", "log_likelihood", "quantile", "ess", "functional", "to_datatree", "to_arviz"}
+_LOST = {"theta", "log_likelihood", "energy", "diverging", "quantile", "ess", "functional"}
+_LOST |= {"predictive", "to_datatree", "to_arviz"}
 
 _BLOCK = 2**24  # numbers read from storage at a time when draws are streamed: 128 MiB
 
@@ -144,6 +146,48 @@ class Draws(Record):
             parts.append(values.reshape(block.shape[:2]))
         return np.concatenate(parts, axis=1)
 
+    def predictive(
+        self,
+        of: Posterior | Model,
+        *,
+        noise: GaussianNoise | None = None,
+        seed: int | None = None,
+        threads: int = 0,
+    ) -> Array:
+        """Return data as the posterior predicts them, or outputs of a model, at each draw.
+
+        Parameters
+        ----------
+        of : Posterior or Model
+            Of a posterior: data like those it was given, outputs of its model with its noise
+            (posterior predictive draws, to be compared with the data or given to `to_arviz`). Of
+            any model of the same theta, with observations elsewhere say: its outputs.
+        noise : GaussianNoise, optional
+            With a model: the noise of data of it.
+        seed : int, optional
+            In [0, 2**64), for the noise, without which there is none. A chain's noise depends on
+            this seed and the chain alone, and is independent of the draws also if theirs is the
+            same.
+        threads : int
+            0 is OpenMP's own choice.
+
+        Returns
+        -------
+        (chain, draw, m) array
+            In memory, after a solve for each draw.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A posterior or model of another theta, noise without a seed, a seed without noise.
+
+        Warns
+        -----
+        RuntimeWarning
+            If solves failed: those rows are NaN.
+        """
+        return _predictive.predictive(self, of, noise, seed, threads)
+
     def summary(
         self,
         max_rows: int = 8,
@@ -199,7 +243,7 @@ class Draws(Record):
             The one that was sampled, for the groups that need data and model: a solve for each
             draw.
         predictive : (chain, draw, m) array, optional
-            What :meth:`predictive` returned.
+            What `predictive` returned for that posterior.
 
         Returns
         -------

@@ -147,12 +147,12 @@ class Posterior(Rebuilt):
         misfit = (self.data - self.model.forward(theta, threads)) / self.noise.std
         return np.asarray(-0.5 * (misfit**2).sum(axis=-1))
 
-    def pointwise_log_likelihood(self, theta: ArrayLike) -> Array:
-        """Return the log density of each datum for theta (..., D): shape (..., m).
+    def _log_density_of_data(self, outputs: Array) -> Array:
+        """Return the log density of each datum for outputs G(theta) (..., m): shape (..., m).
 
         That is -1/2 ((y - G(theta))/sigma)^2 - log(sigma sqrt(2 pi)), with its constant.
         """
-        misfit = (self.data - self.model.forward(theta)) / self.noise.std
+        misfit = (self.data - outputs) / self.noise.std
         return np.asarray(-0.5 * misfit**2 - np.log(self.noise.std * np.sqrt(2 * np.pi)))
 
     def log_density(self, theta: ArrayLike, *, space: str = "theta", threads: int = 0) -> Array:

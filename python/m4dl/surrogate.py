@@ -152,7 +152,7 @@ class LogConcaveSurrogate(Posterior):
         phi, gradient = self.gradient(self.white_of(theta), threads)
         return -phi, -gradient @ self._inverse.T
 
-    def pointwise_log_likelihood(self, theta: ArrayLike) -> Array:
+    def _log_density_of_data(self, outputs: Array) -> Array:
         """Raise: away from its centre the surrogate is no product over the data."""
         raise TypeError("a surrogate has no log density of each datum: take its .original")
 
