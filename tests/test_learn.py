@@ -138,7 +138,7 @@ def test_it_is_the_default_without_a_tangent() -> None:
     np.testing.assert_array_equal(default.theta, named.theta)
     assert default.provenance["start"] == "learn"
     assert "metric='learned'" in default.kernel
-    own = sample(m4dl.PCN(metric="learned"), posterior, start="prior")
+    own = sample(m4dl.PCN(metric="learned"), posterior, start="learn")
     np.testing.assert_array_equal(own.theta, named.theta)
     # not with a short warmup, a fixed step, or a metric of one's own
     for kernel, options in (

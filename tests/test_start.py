@@ -138,3 +138,51 @@ def test_kernels_of_ones_own_need_not_take_a_metric() -> None:
             return m4dl.PCN(0.2).start(*arguments)
 
     assert sample(kernel=Own()).complete
+
+
+def two_minima() -> Any:
+    """u_1 of [[1, t], [t, 1]] u = e_1 is 1/(1 - t^2): the data know |t| = 1/2, the prior the sign.
+
+    The prior N(0.05, 0.5^2) makes the objective of -1/2 larger, by (0.55^2 - 0.45^2)/(2 0.5^2).
+    """
+    model = m4dl.AffineElliptic(
+        np.eye(2),
+        [np.array([[0.0, 1.0], [1.0, 0.0]])],
+        [1.0, 0.0],
+        np.array([[1.0, 0.0]]),
+        link="identity",
+        solver="direct",
+    )
+    prior = m4dl.GaussianPrior([0.05], 0.25)
+    return m4dl.Posterior(model, prior, data=[4 / 3], noise=m4dl.GaussianNoise(0.05))
+
+
+def test_the_minima_that_were_found_are_told_apart() -> None:
+    found = m4dl.find_map(two_minima(), seed=1)
+    theta = two_minima().prior.push(found.minima)[:, 0]
+    np.testing.assert_allclose(theta, [0.5, -0.5], atol=0.005)
+    np.testing.assert_array_equal(found.minima[0], found.xi)
+    assert found.minima_objectives[0] == found.objective
+    assert np.diff(found.minima_objectives) == pytest.approx(0.2, abs=0.005)
+    one = m4dl.find_map(posterior_of(CURVED), seed=1)
+    assert one.minima.shape == (1, posterior_of(CURVED).white)
+
+
+def test_chains_start_around_all_near_minima() -> None:
+    """From one mode alone all chains agree, and know nothing of the other."""
+    draws = sample(two_minima(), m4dl.MALA(), draws=200, warmup=200, chains=8, seed=1)
+    negative = (draws.theta[:, :, 0] < 0).mean(axis=1)
+    assert (negative == 0).any()
+    assert (negative == 1).any()
+    assert not draws.summary().converged
+    few = sample(two_minima(), m4dl.MALA(), draws=200, warmup=200, chains=3, seed=1)
+    np.testing.assert_array_equal(few.theta, draws.theta[:3])
+
+
+def test_learning_chains_start_in_pairs() -> None:
+    """Draws of the prior, the odd ones mirrored; a chain depends on its index alone."""
+    posterior = posterior_of(CURVED)
+    alone = m4dl._start.DrawnStarts(posterior, m4dl.PCN(), 5, 3, 1)("prior", np.asarray)[0]
+    xi = m4dl._start.DrawnStarts(posterior, m4dl.PCN(), 5, 3, 1, pairs=True)("prior", np.asarray)[0]
+    np.testing.assert_array_equal(xi[::2], alone[::2])
+    np.testing.assert_array_equal(xi[1::2], -alone[:4:2])

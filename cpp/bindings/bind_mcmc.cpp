@@ -387,13 +387,16 @@ void bind_mcmc(py::module_& m) {
     m.def(
         "run_mala",
         [](const SharedPotential& p, double step_size, double target, bool implicit,
-           const SharedReference& metric, std::uint64_t seed, const Array& start, int threads) {
+           Index safeguard, const SharedReference& metric, std::uint64_t seed, const Array& start,
+           int threads) {
             if (implicit)
-                return make_run(p, InfinityMala{step_size, target}, metric, seed, start, threads);
+                return make_run(p, InfinityMala{step_size, target, safeguard}, metric, seed, start,
+                                threads);
             return make_run(p, Mala{step_size, target}, metric, seed, start, threads);
         },
-        "potential"_a, "step_size"_a, "target"_a, "implicit"_a, "metric"_a.none(true), "seed"_a,
-        "start"_a, "threads"_a);
+        "potential"_a, "step_size"_a, "target"_a, "implicit"_a, "safeguard"_a,
+        "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a,
+        "safeguard: of the implicit step alone; 0: none.");
     m.def(
         "run_ula",
         [](const SharedPotential& p, double step_size, const SharedReference& metric,

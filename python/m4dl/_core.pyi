@@ -563,11 +563,16 @@ def run_mala(
     step_size: typing.SupportsFloat | typing.SupportsIndex,
     target: typing.SupportsFloat | typing.SupportsIndex,
     implicit: bool,
+    safeguard: typing.SupportsInt | typing.SupportsIndex,
     metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex,
-) -> Run: ...
+) -> Run:
+    """
+    safeguard: of the implicit step alone; 0: none.
+    """
+
 def run_pcn(
     potential: Potential,
     beta: typing.SupportsFloat | typing.SupportsIndex,

@@ -20,6 +20,9 @@ ROUNDING = 1e-12
 """Differences of the objective below this share of it are rounding, and decide nothing."""
 UNITS = 16.0
 """Units in the last place by which predictions may be off."""
+APART = 0.1
+"""Prior standard deviations by which minima differ, at least: ends in one valley are as close as
+the tolerance, for no posterior standard deviation is larger than the prior's."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,6 +51,10 @@ class MapEstimate(Fixed):
     objectives, gradient_norms, distances : (starts,) arrays
         Where each start ended; infinite where the potential was not finite.
     start_iterations : (starts,) array of int
+    minima, minima_objectives : (n, W) and (n,) arrays
+        The different minima (a start may end at a saddle, too) where starts have converged, the
+        lowest first; ``xi`` alone if none has. Several are several modes, and chains that start at
+        one know nothing of the others.
     """
 
     xi: Array
@@ -62,6 +69,8 @@ class MapEstimate(Fixed):
     gradient_norms: Array = field(compare=False)
     distances: Array = field(compare=False)
     start_iterations: NDArray[np.int64] = field(compare=False)
+    minima: Array = field(compare=False)
+    minima_objectives: Array = field(compare=False)
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT CONVERGED"
@@ -143,6 +152,7 @@ def find_map(
             f"the potential is finite at none of the {len(xi)} starts: the solve fails there; "
             "pass starts= where it does not, or check the model at the prior mean"
         )
+    minima = search.minima(best)
     result = MapEstimate(
         xi=search.xi[best],
         theta=posterior.prior.push(search.xi[best], threads),
@@ -156,6 +166,8 @@ def find_map(
         gradient_norms=search.norm,
         distances=search.distance,
         start_iterations=search.iterations,
+        minima=search.xi[minima],
+        minima_objectives=search.objective[minima],
     )
     if not result.converged:
         warnings.warn(
@@ -310,6 +322,16 @@ class _Search:
         low = self.objective.min()
         near = np.flatnonzero(self.objective <= low + 1e-6 * max(1.0, abs(low)))
         return int(near[np.argmin(self.norm[near])]) if near.size else 0
+
+    def minima(self, best: int) -> list[int]:
+        """Return one row for each minimum that was found: the best, then others by objective."""
+        kept = [best]
+        least = max(APART, 10 * self.tolerance)
+        for row in np.argsort(self.objective, kind="stable"):
+            away = np.linalg.norm(self.xi[kept] - self.xi[row], axis=1)
+            if self.distance[row] <= self.tolerance and (away > least).all():
+                kept.append(int(row))
+        return kept
 
 
 def _starts(starts: int | ArrayLike, seed: int, white: int) -> Array:

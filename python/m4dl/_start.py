@@ -27,6 +27,8 @@ LONG_WARMUP = 200
 """Iterations of warmup with which a metric is learned by default."""
 MAP_TOLERANCE = 0.01
 """Posterior standard deviations: closer to the mode a start and a centre need not be."""
+NEAR = float(np.log(100.0))
+"""Minima of the objective so little above the lowest are modes that chains start around, too."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def prepare(
     _validate.choice("start", start, ("laplace", "learn", "prior", "mean"))
     if start == "mean":
         return Start(start, np.zeros((chains, white)), kernel)
-    draw = DrawnStarts(posterior, kernel, chains, seed, threads)
+    draw = DrawnStarts(posterior, kernel, chains, seed, threads, pairs=start == "learn")
     if start == "prior":
         xi, told = draw("prior", np.asarray)
         return Start(start, xi, kernel, told)
@@ -86,7 +88,9 @@ def prepare(
         warnings.warn(notes[-1], RuntimeWarning, stacklevel=3)
     # through the compiled map, lane by lane: a chain's start must not depend on their number
     reference = fit.metric.reference(white)
-    xi, told = draw("Laplace approximation", lambda noise: np.asarray(reference.push(noise)))
+    near = found.minima[found.minima_objectives <= found.objective + NEAR]
+    around = near[np.arange(chains) % len(near)] - found.xi
+    xi, told = draw("Laplace approximation", lambda noise: reference.push(noise) + around)
     return Start(start, xi, _with_metric(kernel, fit.metric), (*notes, *told))
 
 

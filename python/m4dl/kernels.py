@@ -14,8 +14,8 @@ from .metrics import LEARNED, LowRankMetric, Metric, check_metric
 
 Learned = Literal["learned"]
 SAFEGUARD = 10
-"""One step in so many of pCN with a metric is one of plain pCN, for tails and modes that the metric
-does not know."""
+"""One step in so many of pCN or MALA with a low-rank metric is one of plain pCN, for tails and
+modes that the metric does not know."""
 
 LARGEST_IMPLICIT_STEP = 4.0
 """h of infinity-MALA at which z' is an independent draw of the reference."""
@@ -43,6 +43,8 @@ class PCN:
         tangent (see :func:`m4dl.sample`), else the identity, for which the ratio is the
         likelihood's alone. "learned": a LowRankMetric with mean and covariance of the draws of all
         chains, from windows of growing length; a chain then depends on the others, through it.
+        With a low-rank metric and ``adapt`` every tenth step is one of plain pCN, for what the
+        metric does not know of.
     adapt : bool
         Adapt beta during warmup (never after), each chain for itself.
     target : float in (0, 1)
@@ -70,9 +72,7 @@ class PCN:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         target = self.target if self.adapt else 0.0
         reference = metric_reference(self.metric, potential)
-        # the prior is its own safeguard; a diagonal metric is one's own choice
-        guarded = self.adapt and isinstance(self.metric, LowRankMetric | str)
-        safeguard = SAFEGUARD if guarded else 0
+        safeguard = _safeguard(self)
         return _core.run_pcn(potential, self.beta, target, safeguard, reference, seed, xi0, threads)
 
     def learners(self, potential: Any) -> list[Learner]:
@@ -128,7 +128,15 @@ class MALA:
         target = self.target if self.adapt else 0.0
         reference = metric_reference(self.metric, potential)
         return _core.run_mala(
-            potential, self.step_size, target, self.implicit, reference, seed, xi0, threads
+            potential,
+            self.step_size,
+            target,
+            self.implicit,
+            _safeguard(self),
+            reference,
+            seed,
+            xi0,
+            threads,
         )
 
     @property
@@ -250,6 +258,14 @@ def adapted_target(kernel: Any) -> float | None:
     """The acceptance that a kernel adapts to in warmup; None if it does not adapt."""
     inner = getattr(kernel, "kernel", kernel)  # of delayed acceptance
     return inner.target if getattr(inner, "adapt", False) else None
+
+
+def _safeguard(kernel: PCN | MALA) -> int:
+    """One step in so many is pCN's in the prior's white noise; 0 is none.
+
+    Without a metric the prior is its own safeguard; a diagonal one is one's own choice.
+    """
+    return SAFEGUARD if kernel.adapt and isinstance(kernel.metric, LowRankMetric | str) else 0
 
 
 def _check_adaptation(adapt: Any, metric: Any) -> None:

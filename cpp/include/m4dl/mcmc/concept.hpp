@@ -106,14 +106,19 @@ inline void tell_divergences(const Lanes& proposed_phi, const Lanes& log_ratio, 
     r.failed = diverged.select(Lanes::Zero(), r.failed);
 }
 
+inline void move(ChainState& state, const Mask& accept, const Lanes& proposed_phi,
+                 bool with_gradient) {
+    state.accepted = accept;
+    accept_lanes(accept, state.proposal, state.xi);
+    if (with_gradient) accept_lanes(accept, state.proposal_gradient, state.gradient);
+    state.phi = accept.select(proposed_phi, state.phi);
+}
+
 inline StepResult metropolis(ChainState& state, const Lanes& proposed_phi, const Lanes& log_ratio,
                              const Lanes& uniform, bool with_gradient) {
     Decision decision = decide(proposed_phi, log_ratio, uniform);
     if (with_gradient) tell_divergences(proposed_phi, log_ratio, decision.result);
-    state.accepted = decision.accept;
-    accept_lanes(decision.accept, state.proposal, state.xi);
-    if (with_gradient) accept_lanes(decision.accept, state.proposal_gradient, state.gradient);
-    state.phi = decision.accept.select(proposed_phi, state.phi);
+    move(state, decision.accept, proposed_phi, with_gradient);
     return decision.result;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "m4dl/mcmc/langevin.hpp"
+#include "m4dl/mcmc/prior_step.hpp"
 #include "m4dl/mcmc/splitting.hpp"
 
 namespace m4dl {
@@ -10,6 +11,7 @@ namespace m4dl {
 struct InfinityMala {
     double step_size;
     double target = 0.0;
+    Index safeguard = 0;
 
     static constexpr bool kGradient = true;
     double first_step_size() const { return step_size; }
@@ -18,6 +20,7 @@ struct InfinityMala {
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
                     std::uint64_t step, const Lanes& size) const {
+        if (is_prior_step(safeguard, step)) return prior_step<true>(s, potential, random, step);
         const Lanes h = langevin_size(target, random, step, size);
         random.normals(Stream::kProposal, step, s.noise);
         const Lanes kappa = 0.5 * h.sqrt();
