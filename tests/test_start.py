@@ -177,12 +177,3 @@ def test_chains_start_around_all_near_minima() -> None:
     assert not draws.summary().converged
     few = sample(two_minima(), m4dl.MALA(), draws=200, warmup=200, chains=3, seed=1)
     np.testing.assert_array_equal(few.theta, draws.theta[:3])
-
-
-def test_learning_chains_start_in_pairs() -> None:
-    """Draws of the prior, the odd ones mirrored; a chain depends on its index alone."""
-    posterior = posterior_of(CURVED)
-    alone = m4dl._start.DrawnStarts(posterior, m4dl.PCN(), 5, 3, 1)("prior", np.asarray)[0]
-    xi = m4dl._start.DrawnStarts(posterior, m4dl.PCN(), 5, 3, 1, pairs=True)("prior", np.asarray)[0]
-    np.testing.assert_array_equal(xi[::2], alone[::2])
-    np.testing.assert_array_equal(xi[1::2], -alone[:4:2])

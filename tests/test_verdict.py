@@ -8,7 +8,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from m4dl import _tails
+from m4dl import _tails, diagnostics
 
 Array = np.ndarray
 
@@ -130,19 +130,41 @@ def test_a_store_keeps_them(tmp_path: Path) -> None:
         np.testing.assert_array_equal(store.divergences, memory.divergences)
 
 
-def test_pcn_with_a_learned_metric_knows_of_the_other_mode() -> None:
-    """All chains may learn the metric of one mode; steps of plain pCN find the other.
+def test_pcn_with_a_learned_metric_goes_to_the_other_mode() -> None:
+    """All chains may learn the metric of one mode; steps in the prior's noise lead to the other.
 
-    Its share is 0.20. The verdict is that chains have not met, with what to do.
+    Its share is known by quadrature, 0.20.
     """
+    x = np.linspace(-5, 5, 501)
+    grid = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)
+    white = grid - two_modes().prior.push(np.zeros(2))
+    density = np.exp(two_modes().log_likelihood(grid) - 0.5 * (white**2).sum(axis=1))
+    exact = density[grid[:, 0] < 0].sum() / density.sum()
     draws = sample(two_modes(), m4dl.PCN(), draws=4000, warmup=1500, chains=8)
-    share = (draws.theta[:, :, 0] < 0).mean()
-    assert 0.02 < share < 0.6
-    summary = draws.summary()
-    assert not summary.converged
-    assert any("there are several modes" in a for a in summary.advice) or (
-        summary.worst["r_hat"].value < 1.1
-    )
+    negative = (draws.theta[:, :, 0] < 0).astype(float)
+    assert diagnostics.ess(negative, "mean") > 100
+    assert abs(negative.mean() - exact) < 5 * diagnostics.mcse_mean(negative)
+    assert (negative.mean(axis=1) > 0).all()
+
+
+def test_events_that_came_about_too_seldom() -> None:
+    """Of independent draws n p are effective, or n (1 - p)."""
+    draws = made()
+    x = draws.theta[:, :, 0]
+    for share in (0.001, 0.999, 0.5):
+        level = np.quantile(x, share)
+        summary = draws.summary(functionals={"low": lambda t, c=level: t[:, 0] < c})
+        visits = summary.run["events"]["low"]
+        assert visits == pytest.approx(min(share, 1 - share) * x.size, rel=0.3)
+        said = any("the event low came about in" in a for a in summary.advice)
+        assert said == (visits < 20)
+        assert summary.converged == (not said)
+    never = draws.summary(functionals={"far": lambda t: (t[:, 0] > 1e9).astype(float)})
+    assert never.run["events"] == {"far": 0.0}
+    assert not never.converged
+    # weights are no event, and neither are numbers other than 0 and 1
+    other = draws.summary(functionals={"none": np.zeros(2)})
+    assert other.run["events"] == {}
 
 
 def test_pareto_tails() -> None:

@@ -24,9 +24,7 @@ class DrawnStarts:
     """Starts of chains, drawn where the model has a value.
 
     A chain whose potential is not finite takes the next draw of its own, which depends on the seed,
-    the chain and the number of the draw alone. Any start is right: it is forgotten. In ``pairs``
-    an odd chain mirrors the one before it: of two modes on either side of the centre, as where a
-    sign is not seen, both are then likely to be found.
+    the chain and the number of the draw alone. Any start is right: it is forgotten.
     """
 
     posterior: Posterior
@@ -34,7 +32,6 @@ class DrawnStarts:
     chains: int
     seed: int
     threads: int
-    pairs: bool = False
 
     def __call__(self, law: str, push: Callable[[Array], Array]) -> tuple[Array, tuple[str, ...]]:
         """Return ``push`` of white noise (chains, W), and a note if any was drawn again."""
@@ -62,10 +59,7 @@ class DrawnStarts:
         )
 
     def _noise(self, seed: int) -> Array:
-        noise = np.asarray(_core.initial_white_noise(seed, self.chains, self.posterior.white))
-        if self.pairs:
-            noise[1::2] = -noise[: self.chains // 2 * 2 : 2]
-        return noise
+        return np.asarray(_core.initial_white_noise(seed, self.chains, self.posterior.white))
 
     def _fails(self, xi: Array) -> NDArray[np.bool_]:
         """Say which of the rows no chain can start at."""

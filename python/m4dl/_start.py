@@ -67,7 +67,7 @@ def prepare(
     _validate.choice("start", start, ("laplace", "learn", "prior", "mean"))
     if start == "mean":
         return Start(start, np.zeros((chains, white)), kernel)
-    draw = DrawnStarts(posterior, kernel, chains, seed, threads, pairs=start == "learn")
+    draw = DrawnStarts(posterior, kernel, chains, seed, threads)
     if start == "prior":
         xi, told = draw("prior", np.asarray)
         return Start(start, xi, kernel, told)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._advice import ESS_PER_CHAIN, RHAT, Extreme, problems, ratio, remarks
+from ._advice import ESS_PER_CHAIN, FAR, RHAT, Extreme, problems, ratio, remarks
 from ._fixed import Fixed
 from ._names import Names, parameter_name
 from ._validate import Array
@@ -30,15 +30,17 @@ class Summary(Fixed):
     run : dict
         Sizes, kernel, seed, times, and acceptance, step size, failed solves and divergences of each
         chain; ``ebfmi`` of each chain of HMC; for the log-likelihood and functionals ``pareto_k``,
-        their tail index, and ``missing``, the share of draws that are not finite, if there are any.
+        their tail index, and ``missing``, the share of draws that are not finite, if there are any;
+        ``events``, the effective draws in which a functional of 0 and 1 took its rarer value.
     rows : dict of dict
         For each quantity shown: its name, and the value of each column.
     worst : dict of Extreme
         Largest R-hat and smallest effective sample sizes over all parameters, shown or not.
     converged : bool
-        R-hat is at most 1.01 and there are 100 effective draws a chain, everywhere, tails to 1 %
-        and 99 % included; no step diverged, few solves failed, the step size found its target,
-        energies mix, and no tail is too heavy for a mean.
+        R-hat is at most 1.01 and there are 100 effective draws a chain, everywhere, 20 of them
+        beyond the quantiles of 1 % and 99 % and in each event that is asked for; no step diverged,
+        few solves failed, the step size found its target, energies mix, and no tail is too heavy
+        for a mean.
     advice : tuple of str
         The same in sentences, with what to do about it.
     omitted : int
@@ -104,9 +106,12 @@ def summarise(
     """
     columns = [c for c in theta if c != _FAR]  # it is judged, and not shown
     # batch means are too noisy for a verdict over many parameters
-    sizes = [c for c in theta if c.startswith("ess") and c != "ess_batch"]
-    wanted = ESS_PER_CHAIN * run["chains"]
-    shown = _worst_parameters(theta, sizes, wanted, max_rows)
+    sizes = {
+        c: FAR if c == _FAR else float(ESS_PER_CHAIN * run["chains"])
+        for c in theta
+        if c.startswith("ess") and c != "ess_batch"
+    }
+    shown = _worst_parameters(theta, sizes, max_rows)
     rows = {name: {c: float(row[c]) for c in columns} for name, row in special.items()}
     rows.update({parameter_name(names, i): {c: float(theta[c][i]) for c in columns} for i in shown})
 
@@ -114,7 +119,8 @@ def summarise(
     worst.update({c: _extreme(c, special, theta, names, largest=False) for c in sizes})
     # Rounding alone gives a constant a standard deviation of about 1e-16 of its size.
     moved = bool((theta["std"] > 1e-12 * np.abs(theta["mean"])).any())
-    against = problems(run, worst, sizes, wanted, moved)
+    against = problems(run, worst, sizes, moved)
+    wanted = ESS_PER_CHAIN * run["chains"]
     verdict = f"Converged, as far as R-hat (at most {RHAT}) and ESS (at least {wanted}) can tell."
     advice = (*(against or [verdict]), *remarks(run, theta))
     omitted = len(theta["mean"]) - len(shown)
@@ -137,14 +143,14 @@ def efficiency(run: Mapping[str, Any], worst: Mapping[str, Extreme]) -> dict[str
 
 
 def _worst_parameters(
-    theta: Mapping[str, Array], sizes: list[str], wanted: int, max_rows: int
+    theta: Mapping[str, Array], sizes: Mapping[str, float], max_rows: int
 ) -> list[int]:
     count = len(theta["mean"])
     if count <= max_rows:
         return list(range(count))
     badness = (theta["r_hat"] - 1) / (RHAT - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for column in sizes:
+        for column, wanted in sizes.items():
             badness = np.fmax(badness, wanted / theta[column])
     # Constant parameters (a field's fixed boundary values) have no R-hat: they come last.
     badness = np.where(np.isnan(theta["r_hat"]), -1.0, badness)

@@ -54,7 +54,7 @@ def _fit(excess: Array) -> float:
     observations, is that of Vehtari and others.
     """
     n = excess.size
-    if n < FEWEST_TAIL:
+    if n < FEWEST_TAIL or excess[0] == excess[-1]:
         return float("nan")
     points = 30 + int(np.sqrt(n))
     quartile = excess[int(n / 4 + 0.5) - 1]

@@ -205,13 +205,20 @@ class Draws(Record):
         """
         rows = _validate.integer("max_rows", max_rows, 0)
         scalars = {"log_likelihood": self.log_likelihood}
+        chosen = {}
         if functionals is not None:
             chosen = check_functionals(functionals, np.asarray(self.theta[0, :2]))
             if both := sorted(set(chosen) & set(self.names or ())):
                 raise ValueError(f"a functional needs a name of its own, got {both[0]!r}")
             scalars |= {k: self._functional(f"functionals[{k!r}]", f) for k, f in chosen.items()}
         special = {name: _columns(diagnostics.summarise(v)) for name, v in scalars.items()}
-        run = self.about() | self._evidence(scalars)
+        events = [
+            name
+            for name, f in chosen.items()
+            if callable(f) and np.isin(scalars[name], (0.0, 1.0)).all()
+        ]
+        run = self.about() | self._evidence({k: v for k, v in scalars.items() if k not in events})
+        run["events"] = {name: _visits(special[name]) for name in events}
         return _summary.summarise(run, special, _columns(self._diagnostics), rows, self.names)
 
     def _evidence(self, scalars: Mapping[str, Array]) -> dict[str, Any]:
@@ -408,6 +415,12 @@ def _columns(of: Mapping[str, Any]) -> dict[str, Any]:
     """Name the columns of a summary as ArviZ does."""
     names = {"mcse_mean": "mcse", "rhat": "r_hat"}
     return {names.get(key, key): values for key, values in of.items()}
+
+
+def _visits(event: Mapping[str, Any]) -> float:
+    """Effective draws in which an event happened, or did not if that is rarer."""
+    p = float(event["mean"])
+    return 0.0 if p in (0.0, 1.0) else min(p, 1.0 - p) * (event["std"] / event["mcse"]) ** 2
 
 
 def _batch_columns(mean: Any, std: Any, mcse: Any, rhat: Any = np.nan) -> dict[str, Any]:

@@ -109,11 +109,11 @@ def sample(
         of the Laplace approximation, whose metric a kernel without one of its own gets too; where
         the search has found several minima, the density at most 100 times less than at the lowest,
         around each in turn. "learn", the default for other models if warmup is at least 200 and the
-        kernel adapts: at draws of the prior, every second mirrored in its mean, and a kernel
-        without a metric of its own learns one in warmup from all chains (see :class:`m4dl.PCN`).
-        "prior": at draws of the prior. "mean": at its mean, white noise zero. Or at this white
-        noise. Where the potential is not finite at a draw, that chain takes the next of its own (at
-        most 100); ``notes`` of the result count them.
+        kernel adapts: at draws of the prior, and a kernel without a metric of its own learns one in
+        warmup from all chains (see :class:`m4dl.PCN`). "prior": at draws of the prior. "mean": at
+        its mean, white noise zero. Or at this white noise. Where the potential is not finite at a
+        draw, that chain takes the next of its own (at most 100); ``notes`` of the result count
+        them.
     progress : bool
         Show a progress bar on stderr: acceptance, and iterations per second of all chains together.
 

@@ -20,7 +20,8 @@ struct InfinityMala {
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
                     std::uint64_t step, const Lanes& size) const {
-        if (is_prior_step(safeguard, step)) return prior_step<true>(s, potential, random, step);
+        if (is_prior_step(safeguard, step))
+            return prior_step<true>(s, potential, random, step, safeguard);
         const Lanes h = langevin_size(target, random, step, size);
         random.normals(Stream::kProposal, step, s.noise);
         const Lanes kappa = 0.5 * h.sqrt();

@@ -27,7 +27,8 @@ struct Pcn {
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
                     std::uint64_t step, const Lanes& beta_now) const {
-        if (is_prior_step(safeguard, step)) return prior_step<false>(s, potential, random, step);
+        if (is_prior_step(safeguard, step))
+            return prior_step<false>(s, potential, random, step, safeguard);
         const Mask shorten = beta_now > (safeguard > 0 && step % 4 == 1 ? kLong : 1.0);
         const Lanes beta = shorten.select(beta_now * shorter(random, step), beta_now);
         pcn_proposal(s.xi, s, random, step, beta);

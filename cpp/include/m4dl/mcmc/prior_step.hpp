@@ -3,20 +3,23 @@
 // Where a reference's tails are lighter than the target's, or it knows of one mode alone, chains that
 // move by it seldom get there and stay for long. The prior dominates the target, for Phi is bounded
 // below: a step of pCN in its white noise now and then, with beta log-uniform on (kShortest, 1) and
-// the same for all chains, leaves the target invariant and knows no reference.
+// the same for all chains, leaves the target invariant and knows no reference. One in four starts
+// from the mirror image -xi, which the prior cannot tell from xi: data that do not see a sign leave
+// two modes that are near to each other's images.
 #pragma once
 
 #include "m4dl/mcmc/concept.hpp"
 
 namespace m4dl {
 
+inline constexpr std::uint64_t kMirrored = 4;
 inline constexpr Index kPcnPiece = 256;  // rows: 16 KB, half of the smallest first-level cache
 
-// xi' = sqrt(1 - beta^2) xi + beta w
+// xi' = sign sqrt(1 - beta^2) xi + beta w, reversible for N(0, I) with either sign
 inline void pcn_proposal(const Block& from, ChainState& s, const Random& random, std::uint64_t step,
-                         const Lanes& beta) {
+                         const Lanes& beta, double sign = 1.0) {
     // The noise is used once: a piece at a time, it never leaves the cache.
-    const Lanes keep = (1.0 - beta.square()).sqrt();
+    const Lanes keep = sign * (1.0 - beta.square()).sqrt();
     const Index rows = from.rows();
     for_ranges((rows + kPcnPiece - 1) / kPcnPiece, kPcnPiece, [&](Index begin, Index end) {
         Eigen::Array<double, kPcnPiece, kLanes, Eigen::RowMajor> noise;
@@ -40,9 +43,10 @@ inline bool is_prior_step(Index safeguard, std::uint64_t step) {
 // no gradient, so that it does not diverge; but the next step needs one.
 template <bool kGradient>
 StepResult prior_step(ChainState& s, Potential::Work& potential, const Random& random,
-                      std::uint64_t step) {
+                      std::uint64_t step, Index safeguard) {
     const Lanes here = potential.misfit(s.xi, s.phi);
-    pcn_proposal(potential.white(s.xi), s, random, step, shorter(random, step));
+    const double sign = step / static_cast<std::uint64_t>(safeguard) % kMirrored == 0 ? -1.0 : 1.0;
+    pcn_proposal(potential.white(s.xi), s, random, step, shorter(random, step), sign);
     potential.to_reference(s.proposal);
     Lanes psi;
     if constexpr (kGradient) {
