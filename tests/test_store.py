@@ -91,8 +91,8 @@ def test_draws_stay_on_disk(small: None, tmp_path: Path) -> None:
     import zarr
 
     out = sample(store=tmp_path / "run.zarr")
-    assert isinstance(out.theta, zarr.Array)
-    assert out.theta.chunks == (1, 7, SIZE)
+    assert isinstance(out.theta.source, zarr.Array)
+    assert out.theta.source.chunks == (1, 7, SIZE)
     group: Any = zarr.open_group(tmp_path / "run.zarr", mode="r")
     theta = np.asarray(out.theta)
     np.testing.assert_array_equal(group["theta"][:], theta)

@@ -14,6 +14,7 @@ from . import _arviz, _predictive, _summary, _tails, _validate, diagnostics
 from ._callback import Functional, check_functionals, functional_values
 from ._record import Record, optional, shaped
 from ._scale import column_norms
+from ._stored_array import StoredArray
 from ._summary import Summary
 from ._validate import Array
 from .models import Model
@@ -32,8 +33,9 @@ class Draws(Record):
     Parameters
     ----------
     theta : (chain, draw, D) array
-        The draws, read-only: take a copy to change them. They may stay on disk: anything with
-        ``shape`` and NumPy slicing, such as a Zarr array.
+        The draws, read-only: take a copy to change them. They may stay on disk: of anything with
+        ``shape``, ``dtype`` and NumPy slicing, such as a Zarr array, a `StoredArray` is made, which
+        behaves as an array and reads what it is asked for.
     log_likelihood : (chain, draw) array
     energy : (chain, draw) array, optional
         Minus the log density in white space up to a constant, Phi(xi) + |xi|^2/2, and with HMC that
@@ -51,7 +53,12 @@ class Draws(Record):
     diverging: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        shape = np.shape(self.theta)
+        if not isinstance(self.theta, np.ndarray | StoredArray):
+            stored = hasattr(self.theta, "shape") and hasattr(self.theta, "dtype")
+            self.theta = StoredArray(self.theta) if stored else np.asarray(self.theta)
+        if self.theta.dtype.kind not in "iuf":
+            raise TypeError(f"theta must be real numbers, got dtype {self.theta.dtype}")
+        shape = self.theta.shape
         if len(shape) != 3 or 0 in shape:
             raise ValueError(f"theta must have shape (chain, draw, D), none of them 0, got {shape}")
         self.set_sizes(*shape)
