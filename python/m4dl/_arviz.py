@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ._predictive import check_draws_of, outputs
 from ._record import Record, optional
-from ._validate import Array
+from ._validate import Array, real
 from .grid import Grid
 from .posterior import Posterior, check_posterior
 
@@ -45,7 +45,7 @@ def groups(
         out["log_likelihood"] = dataset({"data": ((*_PAIR, "datum"), pointwise)}, along | datum)
         out["observed_data"] = dataset({"data": (("datum",), data)}, datum)
     if predictive is not None:
-        values = np.asarray(predictive, dtype=np.float64)
+        values = real("predictive", predictive)
         wanted = (draws.chains, draws.draws)
         if values.ndim != 3 or values.shape[:2] != wanted or size not in (None, values.shape[2]):
             m = "m" if size is None else size

@@ -173,8 +173,8 @@ class Record(Fixed):
         }
 
 
-def shaped(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
-    out = np.asarray(values, dtype=np.float64)
+def shaped(name: str, values: ArrayLike, shape: tuple[int, ...], kinds: str = "iuf") -> Array:
+    out = _validate.real(name, values, kinds)
     if out.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {out.shape}")
     return out

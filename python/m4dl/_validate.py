@@ -6,6 +6,8 @@ Each message names the argument and holds the offending value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,17 @@ def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None
     return out
 
 
+def real(name: str, value: Any, kinds: str = "iuf") -> Array:
+    """Return ``value`` as float64, with NaN and infinities as they are.
+
+    ``kinds`` are those of NumPy's dtypes: integers and floating-point numbers.
+    """
+    raw = np.asarray(value)
+    if raw.dtype.kind not in kinds:
+        raise TypeError(f"{name} must be real numbers, got dtype {raw.dtype}")
+    return np.asarray(raw, dtype=np.float64)
+
+
 def rows(name: str, value: ArrayLike, size: int) -> tuple[Array, tuple[int, ...]]:
     """Return an array (..., size) as the matrix of its rows, (n, size), and its batch shape."""
     x = array(name, value)
@@ -65,10 +78,15 @@ def rows_with(name: str, value: ArrayLike, size: int, other: str, batch: tuple[i
 
 def number(name: str, value: Any) -> float:
     """Return ``value`` as a finite float."""
-    if isinstance(value, bool | str) or np.ndim(value) != 0:
-        raise TypeError(f"{name} must be a number, got {_short(value)}")
+    # float() would drop an imaginary part, read strings and count booleans
     try:
+        plain = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
+        other = isinstance(value, Real | Decimal) and not isinstance(value, bool | np.generic)
+        if not (plain or other):
+            raise TypeError("no real number")
         out = float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name} must be finite, got {_short(value)}") from error
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a number, got {_short(value)}") from error
     if not np.isfinite(out):

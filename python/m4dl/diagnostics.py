@@ -198,12 +198,15 @@ def slabs(draws: Sliceable) -> Iterator[Array]:
 def _stored(draws: Sliceable) -> Sliceable:
     """Return draws (chain, draw, D), D = 1 for (chain, draw)."""
     if not hasattr(draws, "shape"):
-        draws = np.asarray(draws, dtype=np.float64)
+        draws = np.asarray(draws)
     shape = tuple(draws.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise ValueError(
             f"draws must have shape (chain, draw) or (chain, draw, D), none of them 0, got {shape}"
         )
+    kind = np.dtype(getattr(draws, "dtype", np.float64))
+    if kind.kind not in "iufb":  # an indicator is a number
+        raise TypeError(f"draws must be real numbers, got dtype {kind}")
     return np.asarray(draws)[:, :, None] if len(shape) == 2 else draws
 
 

@@ -66,7 +66,7 @@ class Draws(Record):
         if self.energy is not None:
             self.energy = shaped("energy", self.energy, shape[:2])
         if self.diverging is not None:
-            self.diverging = shaped("diverging", self.diverging, shape[:2]) != 0
+            self.diverging = shaped("diverging", self.diverging, shape[:2], "iufb") != 0
         super().__post_init__()
 
     def mean(self) -> Array:
@@ -349,7 +349,7 @@ class Moments(Record):
         **about: Any,
     ) -> None:
         super().__init__(**about)
-        self.chain_mean = np.asarray(mean, dtype=np.float64)
+        self.chain_mean = _validate.real("mean", mean)
         if self.chain_mean.ndim != 2 or self.chain_mean.size == 0:
             raise ValueError(
                 f"mean must have shape (chain, D), none of them 0, got {np.shape(mean)}"
