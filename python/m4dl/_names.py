@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+
+from ._validate import short
 
 Names = tuple[str, ...] | None
 """A name for each parameter; None where they are the values of a field, or have no names."""
@@ -12,19 +17,21 @@ def check_names(names: Any, size: int) -> Names:
     """Return names of ``size`` parameters, all different, as a tuple."""
     if names is None:
         return None
-    if isinstance(names, str):
-        raise TypeError(f"names must be a sequence of {size} strings, got {names!r:.60}")
-    out = tuple(names)
-    for name in out:
+    several = isinstance(names, Sequence) or (isinstance(names, np.ndarray) and names.ndim == 1)
+    if not several or isinstance(names, str | bytes):
+        raise TypeError(f"names must be a sequence of {size} strings, got {short(names)}")
+    seen: dict[str, None] = {}
+    for name in names:
         if not isinstance(name, str) or not name:
-            raise TypeError(f"names must be strings that are not empty, got {name!r:.60}")
+            raise TypeError(f"names must be strings that are not empty, got {short(name)}")
         if name == "log_likelihood":
             raise ValueError("no parameter may be called 'log_likelihood', as another row is")
-        if out.count(name) > 1:
-            raise ValueError(f"names must differ from each other, got {name!r:.60} twice")
-    if len(out) != size:
-        raise ValueError(f"names must be {size}, one for each parameter, got {len(out)}")
-    return out
+        if name in seen:
+            raise ValueError(f"names must differ from each other, got {short(name)} twice")
+        seen[str(name)] = None
+    if len(seen) != size:
+        raise ValueError(f"names must be {size}, one for each parameter, got {len(seen)}")
+    return tuple(seen)
 
 
 def parameter_name(names: Names, number: int) -> str:

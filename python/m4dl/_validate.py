@@ -25,13 +25,13 @@ def array(name: str, value: ArrayLike, shape: Sequence[int | None] | None = None
     ``shape`` gives the length of each axis, None for any.
     """
     if np.ma.is_masked(value):
-        raise ValueError(f"{name} must have no masked entries, got {_short(value)}")
+        raise ValueError(f"{name} must have no masked entries, got {short(value)}")
     try:
         raw = np.asarray(value)
     except ValueError as error:  # ragged
-        raise TypeError(f"{name} must be an array of numbers, got {_short(value)}") from error
+        raise TypeError(f"{name} must be an array of numbers, got {short(value)}") from error
     if raw.dtype.kind not in "iuf":  # no strings, complex numbers, booleans, objects
-        raise TypeError(f"{name} must be an array of real numbers, got {_short(value)}")
+        raise TypeError(f"{name} must be an array of real numbers, got {short(value)}")
     out = np.asarray(raw, dtype=np.float64, order="C")
     if shape is not None:
         fits = out.ndim == len(shape) and all(
@@ -54,7 +54,10 @@ def real(name: str, value: Any, kinds: str = "iuf") -> Array:
 
     ``kinds`` are those of NumPy's dtypes: integers and floating-point numbers.
     """
-    raw = np.asarray(value)
+    try:
+        raw = np.asarray(value)
+    except ValueError as error:  # ragged
+        raise TypeError(f"{name} must be real numbers, got {short(value)}") from error
     if raw.dtype.kind not in kinds:
         raise TypeError(f"{name} must be real numbers, got dtype {raw.dtype}")
     return np.asarray(raw, dtype=np.float64)
@@ -86,9 +89,9 @@ def number(name: str, value: Any) -> float:
             raise TypeError("no real number")
         out = float(value)
     except OverflowError as error:
-        raise ValueError(f"{name} must be finite, got {_short(value)}") from error
+        raise ValueError(f"{name} must be finite, got {short(value)}") from error
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a number, got {_short(value)}") from error
+        raise TypeError(f"{name} must be a number, got {short(value)}") from error
     if not np.isfinite(out):
         raise ValueError(f"{name} must be finite, got {out}")
     return out
@@ -115,11 +118,11 @@ def interval(name: str, value: Any, low: float, high: float, *, closed_high: boo
 def integer(name: str, value: Any, minimum: int, maximum: int | None = LARGEST_COUNT) -> int:
     """Return ``value`` as an int in [minimum, maximum]; floats are refused, not rounded."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer, got {_short(value)}")
+        raise TypeError(f"{name} must be an integer, got {short(value)}")
     if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {_short(int(value))}")
+        raise ValueError(f"{name} must be at least {minimum}, got {short(int(value))}")
     if maximum is not None and value > maximum:
-        raise ValueError(f"{name} must be at most {maximum}, got {_short(int(value))}")
+        raise ValueError(f"{name} must be at most {maximum}, got {short(int(value))}")
     return int(value)
 
 
@@ -127,14 +130,14 @@ def seed_number(value: Any) -> int:
     """Return the argument ``seed``: an int in [0, 2**64)."""
     out = integer("seed", value, 0, None)
     if out >= 2**64:
-        raise ValueError(f"seed must be below 2**64, got {_short(out)}")
+        raise ValueError(f"seed must be below 2**64, got {short(out)}")
     return out
 
 
 def flag(name: str, value: Any) -> bool:
     """Return ``value`` if it is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {_short(value)}")
+        raise TypeError(f"{name} must be True or False, got {short(value)}")
     return bool(value)
 
 
@@ -147,7 +150,7 @@ def choice(name: str, value: Any, options: Sequence[str]) -> str:
     """Return ``value`` if it is one of ``options``."""
     if not isinstance(value, str) or value not in options:
         raise ValueError(
-            f"{name} must be one of {', '.join(map(repr, options))}, got {_short(value)}"
+            f"{name} must be one of {', '.join(map(repr, options))}, got {short(value)}"
         )
     return value
 
@@ -158,7 +161,8 @@ def shape_text(shape: Sequence[int | None]) -> str:
     return f"({lengths[0]},)" if len(lengths) == 1 else f"({', '.join(lengths)})"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value in at most 60 characters, for messages."""
     try:
         text = repr(value)
     except Exception:  # of the user's class, or a number with thousands of digits

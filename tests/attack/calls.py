@@ -88,6 +88,7 @@ def of_prior(prior: Any) -> dict[str, Call]:
         "pull": Call(prior.pull, {"xi": xi, "dtheta": theta}),
         "tangent": Call(prior.tangent, {"xi": xi, "dxi": xi}),
         "draw": Call(prior.draw, {"count": 2, "seed": 1}),
+        "log_density": Call(prior.log_density, {"theta": prior.mean, "space": "theta"}),
     }
 
 
@@ -97,7 +98,11 @@ def of_posterior(target: Any) -> dict[str, Call]:
         "potential": Call(target.potential, {"xi": xi, "threads": 1}),
         "gradient": Call(target.gradient, {"xi": xi, "threads": 1}),
         "gauss_newton": Call(target.gauss_newton, {"xi": xi, "dxi": xi, "threads": 1}),
-        "log_likelihood": Call(target.log_likelihood, {"theta": xi}),
+        "log_likelihood": Call(target.log_likelihood, {"theta": xi, "threads": 1}),
+        "log_density": Call(target.log_density, {"theta": xi, "space": "theta", "threads": 1}),
+        "log_density_gradient": Call(
+            target.log_density_gradient, {"theta": xi, "space": "white", "threads": 1}
+        ),
     }
 
 
@@ -158,7 +163,8 @@ def constructors() -> dict[str, Call]:
         "LogConcaveSurrogate": Call(m4dl.LogConcaveSurrogate, {
             "posterior": posterior(), "centre": z4, "eta": 2.0, "curvature": 1.0, "scale": None}),
         "GaussianPrior": Call(m4dl.GaussianPrior, {
-            "mean": z4, "cov": np.eye(4), "domain": p["line"], "at": "nodes"}),
+            "mean": z4, "cov": np.eye(4), "domain": p["line"], "at": "nodes",
+            "names": ["a", "b", "c", "d"]}, {"names": ("string array",)}),
         "InterpolatedPrior": Call(m4dl.InterpolatedPrior, {
             "prior": p["matern"], "mesh": p["mesh"]}),
         "MaternPrior": Call(m4dl.MaternPrior, {
@@ -346,6 +352,12 @@ def methods() -> dict[str, Call]:
         "surrogate.white_of": Call(p["surrogate"].white_of, {"theta": theta}),
         "laplace.draw": Call(p["fit"].draw, {"count": 2, "seed": 1}),
         "guarantee.bound": Call(p["guarantee"].bound, {"steps": 100}),
+        "draws.predictive": Call(draws().predictive, {
+            "of": posterior(), "noise": None, "seed": 1, "threads": 1}),
+        "draws.predictive of a model": Call(draws().predictive, {
+            "of": posterior().model, "noise": posterior().noise, "seed": 1}),
+        "draws.to_datatree": Call(draws().to_datatree, {
+            "posterior": posterior(), "predictive": np.zeros((2, 300, 3))}),
         "draws.component": Call(draws().component, {"number": 0}),
         "draws.ess": Call(draws().ess, {"kind": "bulk"}),
         "draws.functional": Call(draws().functional, {"of": squared}),
