@@ -167,6 +167,18 @@ def test_events_that_came_about_too_seldom() -> None:
     assert other.run["events"] == {}
 
 
+def test_a_chain_of_hmc_that_sets_out_where_it_is_stiff_gets_away() -> None:
+    """All share a step size, which one chain that is always rejected does not make smaller."""
+    posterior = of(
+        lambda x: 10 * x**3, lambda x, w: 30 * x**2 * w, mean=[0.0] * 2, data=[0.0] * 2, noise=1.0
+    )
+    start = np.zeros((8, 2))
+    start[3, 0] = 3.0  # the gradient is 72,900
+    draws = sample(posterior, m4dl.HMC(), chains=8, start=start)
+    assert (draws.acceptance > 0.5).all()
+    assert np.abs(draws.theta).max() < 1.5
+
+
 def test_pareto_tails() -> None:
     """A generalised Pareto law of index k, by its quantiles; 5 (1 + k)/sqrt(600) is 0.4."""
     rng = np.random.default_rng(1)

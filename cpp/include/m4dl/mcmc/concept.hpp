@@ -75,6 +75,7 @@ inline constexpr bool kAcrossChains = requires { requires K::kAcrossChains; };
 // Steps of one size never get out of what is narrower than they are, nor into it. Kernels that adapt
 // shorten some, by a factor log-uniform on (kShortest, 1) that all chains share.
 inline constexpr double kShortest = 0.03;
+inline constexpr std::uint64_t kShortenth = 8;  // one step in so many
 inline Lanes shorter(const Random& random, std::uint64_t step) {
     const double u = random.shared_uniform(Stream::kTrajectory, step);
     return (u * Lanes::Constant(kShortest).log()).exp();

@@ -7,6 +7,9 @@
 // the same n for all chains: u is a function of seed and step. As n does not depend on the state the
 // move is reversible. A lane that is lost on the way, because a solve failed or the energy left all
 // bounds, waits at its start, and is rejected.
+//
+// All chains have one step size, which a single chain that set out where the posterior is stiff cannot
+// make smaller: in warmup every kShortenth trajectory takes as many steps, but shorter ones.
 #pragma once
 
 #include "m4dl/mcmc/splitting.hpp"
@@ -31,9 +34,11 @@ struct Hmc {
     }
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& eps) const {
+                    std::uint64_t step, const Lanes& size) const {
         const Index count =
-            steps(random.shared_uniform(Stream::kTrajectory, step), s.trajectory, eps[0]);
+            steps(random.shared_uniform(Stream::kTrajectory, step), s.trajectory, size[0]);
+        const bool shorten = s.centre && step % kShortenth == kShortenth - 1;
+        const Lanes eps = shorten ? Lanes(size * shorter(random, step)) : size;
         const Lanes kappa = 0.5 * eps, twice = eps;
         const Rotation turn(kappa);
         random.normals(Stream::kProposal, step, s.noise);
@@ -55,6 +60,7 @@ struct Hmc {
         StepResult result =
             metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
         lost.tell(result);
+        result.tells.setConstant(!shorten);
         s.kinetic = s.accepted.select(half_square(s.noise), kinetic);
         result.evaluations = count;
         return result;

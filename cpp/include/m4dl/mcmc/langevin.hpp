@@ -11,7 +11,6 @@
 namespace m4dl {
 
 // MALA's step size if it adapts: every kShortenth step is a shorter one.
-inline constexpr std::uint64_t kShortenth = 8;
 inline Lanes langevin_size(double target, const Random& random, std::uint64_t step,
                            const Lanes& h) {
     const bool shorten = target > 0 && step % kShortenth == kShortenth - 1;

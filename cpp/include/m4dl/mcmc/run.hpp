@@ -273,6 +273,7 @@ private:
     // Adapts them to what the chains did; the sums run over the chains in their order.
     void learn() {
         if constexpr (kAcrossChains<K>) {
+            if (!blocks_[0]->result.tells[0]) return;  // of all chains alike
             double weight = 0.0, growth = 0.0;
             mean_.setZero();
             for (const auto& b : blocks_)
