@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import m4dl
+import m4dl._interrupt
 import m4dl._loop
 import numpy as np
 import pytest
@@ -218,7 +221,7 @@ def test_progress_goes_to_stderr_and_can_be_silent(capfd: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("thin", [1, 4])
-def test_ctrl_c_returns_what_is_finished(bar: type[Bar], thin: int) -> None:
+def test_ctrl_c_returns_what_is_finished(ctrl_c: None, bar: type[Bar], thin: int) -> None:
     before = signal.getsignal(signal.SIGINT)
     whole = sample(thin=thin)
     bar.at[20 + 33] = interrupt
@@ -231,7 +234,7 @@ def test_ctrl_c_returns_what_is_finished(bar: type[Bar], thin: int) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_ctrl_c_with_moments(bar: type[Bar]) -> None:
+def test_ctrl_c_with_moments(ctrl_c: None, bar: type[Bar]) -> None:
     whole = sample()
     bar.at[20 + 33] = interrupt
     out = sample(keep="moments")
@@ -239,7 +242,7 @@ def test_ctrl_c_with_moments(bar: type[Bar]) -> None:
     np.testing.assert_allclose(out.chain_mean, whole.theta[:, :33].mean(axis=1), rtol=1e-12)
 
 
-def test_ctrl_c_before_the_first_draw_is_raised(bar: type[Bar]) -> None:
+def test_ctrl_c_before_the_first_draw_is_raised(ctrl_c: None, bar: type[Bar]) -> None:
     bar.at[7] = interrupt
     with pytest.raises(
         KeyboardInterrupt, match="after 7 iterations, before the first draw: there is"
@@ -247,12 +250,73 @@ def test_ctrl_c_before_the_first_draw_is_raised(bar: type[Bar]) -> None:
         sample()
 
 
-def test_a_second_ctrl_c_stops_at_once(bar: type[Bar]) -> None:
+def test_a_second_ctrl_c_stops_at_once(ctrl_c: None, bar: type[Bar]) -> None:
     before = signal.getsignal(signal.SIGINT)
     bar.at[30] = lambda: [interrupt() for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
         sample()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_first_ctrl_c_is_answered_once(
+    ctrl_c: None, bar: type[Bar], capfd: pytest.CaptureFixture[str]
+) -> None:
+    bar.at[40] = interrupt
+    assert not sample().complete
+    assert capfd.readouterr().err.count("Ctrl-C again stops at once") == 1
+    bar.at.clear()
+    sample()
+    assert capfd.readouterr().err == ""
+
+
+def test_ctrl_c_is_answered_while_compiled_code_runs(
+    ctrl_c: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No handler of Python's runs before it comes back, here after some 3e9 multiplications."""
+    model = m4dl.LinearModel(np.ones((1500, 1500)))
+    told: list[float] = []
+    returned = np.inf
+
+    def send() -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        while not told and np.isinf(returned):
+            time.sleep(0.001)
+            if interrupt_._told:
+                told.append(time.monotonic())
+
+    thread = threading.Timer(0.02, send)
+    with m4dl._interrupt.Interrupt() as interrupt_:
+        thread.start()
+        model.forward(np.zeros((1400, 1500)), threads=1)
+        returned = time.monotonic()
+    thread.join()
+    assert interrupt_.requested
+    assert told[0] < returned
+    assert "stopping after this iteration" in capfd.readouterr().err
+
+
+def test_an_ignored_ctrl_c_stays_ignored(bar: type[Bar]) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        bar.at[40] = interrupt
+        assert sample().complete
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_event_loop_keeps_its_wakeup(ctrl_c: None, bar: type[Bar]) -> None:
+    """Ours is told by the handler then."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    assert signal.set_wakeup_fd(write) == -1
+    try:
+        bar.at[40] = interrupt
+        assert not sample().complete
+    finally:
+        assert signal.set_wakeup_fd(-1) == write
+        os.close(write)
+        assert os.read(read, 8) == bytes([signal.SIGINT])
+        os.close(read)
 
 
 def test_sampling_outside_the_main_thread() -> None:

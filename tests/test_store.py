@@ -116,7 +116,7 @@ def test_a_finished_store_is_returned_at_once(
 @pytest.mark.parametrize("keep", ["draws", "moments"])
 @pytest.mark.parametrize("iteration", [10, 25 + 31])
 def test_ctrl_c_and_on(
-    keep: str, iteration: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ctrl_c: None, keep: str, iteration: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_at_a_time(monkeypatch.setattr, checkpoints=False)
     whole = sample(keep=keep)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
 import warnings
-from types import FrameType
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from ._advice import solver_advice
+from ._interrupt import Interrupt
 from ._learn import Lessons
 from ._record import PerDraw, per_draw
 from ._validate import Array
@@ -60,35 +58,6 @@ class DrawsRecorder:
 
 
 Recorder = DrawsRecorder | StoreRecorder | MomentsRecorder
-
-
-class _Interrupt:
-    """Turn Ctrl-C into a flag: it may not fall between an iteration and its record.
-
-    A second one raises at once.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: Any = None
-
-    def __enter__(self) -> _Interrupt:
-        # handlers live in the main thread alone, and an ignored SIGINT stays ignored
-        if threading.current_thread() is threading.main_thread():
-            previous = signal.getsignal(signal.SIGINT)
-            if callable(previous):
-                self._previous = previous
-                signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            self._previous(number, frame)
-        self.requested = True
-
-    def __exit__(self, *_: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
 
 
 class Loop:
@@ -155,7 +124,7 @@ class Loop:
     def advance_all(self, progress: bool) -> None:
         """Run to the end, or to Ctrl-C."""
         run, length, saved = self.run, 1, time.monotonic()
-        with _Interrupt() as interrupt, self._bar(progress) as bar:
+        with Interrupt() as interrupt, self._bar(progress) as bar:
             while self.recorder.done < self.draws and not interrupt.requested:
                 if self.disk and time.monotonic() - saved >= CHECKPOINT_SECONDS:
                     self._checkpoint()
