@@ -227,7 +227,9 @@ def test_no_converged_replicate_is_an_error() -> None:
     def broken(truth: Array, N: int, rng: np.random.Generator) -> m4dl.Posterior:
         raise OSError("no detector at all")
 
-    with pytest.raises(RuntimeError, match=r"(?s)6 raised; replicate 0.*no detector at all"):
+    with pytest.raises(
+        RuntimeError, match=r"(?s)at N = 4 all 6 replicates raised; replicate 0.*no detector at all"
+    ):
         study(make_data=broken)
     with pytest.raises(RuntimeError, match="truth must have the posterior's 11 values, got 7"):
         study(make_data=lambda _, N, rng: make_data(np.zeros(11), N, rng), truth=np.zeros(7))

@@ -38,12 +38,12 @@ def same(a: Any, b: Any) -> None:
 
 
 class Bar:
-    """Stands in for tqdm; ``at[n]()`` is called at the n-th update."""
+    """Stands in for the progress bar; ``at[n]()`` is called at the n-th update."""
 
     at: dict[int, Callable[[], Any]]
     log: list[Any]
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, shown: bool, **options: Any) -> None:
         self.log.append(options)
         self.updates = 0
 
@@ -53,11 +53,8 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def set_description_str(self, text: str, refresh: bool) -> None:
-        self.phase = text
-
-    def set_postfix_str(self, text: str, refresh: bool) -> None:
-        self.postfix = text
+    def describe(self, phase: str, state: str) -> None:
+        self.phase, self.postfix = phase, state
 
     def update(self, count: int) -> None:
         self.updates += 1
@@ -69,7 +66,7 @@ class Bar:
 def bar(monkeypatch: pytest.MonkeyPatch) -> type[Bar]:
     """A bar for slices of one iteration, so that its updates count iterations."""
     fresh = type("FreshBar", (Bar,), {"at": {}, "log": []})
-    monkeypatch.setattr(m4dl._loop, "tqdm", fresh)
+    monkeypatch.setattr(m4dl._loop, "Bar", fresh)
     monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
     return fresh
 
@@ -204,7 +201,7 @@ def test_warmup_adapts_and_sampling_does_not() -> None:
 def test_progress_counts_every_iteration_of_every_chain(bar: type[Bar]) -> None:
     out = sample(progress=True, thin=2)
     options, *updates = bar.log
-    assert (options["total"], options["initial"], options["disable"]) == ((20 + 120) * 3, 0, False)
+    assert (options["total"], options["initial"]) == ((20 + 120) * 3, 0)
     assert sum(count for *_, count in updates) == options["total"]
     assert [phase for phase, *_ in updates] == ["warmup"] * 20 + ["sampling"] * 120
     assert updates[-1][1] == f"acceptance {out.acceptance.mean():.2f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ from ._fixed import Fixed
 from ._map import MapEstimate, find_map, need_tangent
 from ._scale import column_norms
 from ._streams import Purpose, derived_seed
+from ._tell import tell
 from ._validate import Array
 from .metrics import LowRankMetric
 from .posterior import Posterior, check_posterior
@@ -256,11 +256,10 @@ def laplace(
     kept = int((spectrum >= threshold).sum()) if rank is None else rank
     floor = ROUNDED * np.finfo(np.float64).eps * spectrum[0]
     if floor > threshold and spectrum[-1] < floor:
-        warnings.warn(
+        tell(
             f"the data inform some directions too much better than others: eigenvalues below "
             f"{floor:.2g} are lost in the rounding of the largest, {spectrum[0]:.2g}, and so are "
             "the variances of the directions that they belong to",
-            RuntimeWarning,
             stacklevel=2,
         )
     return Laplace(posterior, xi, spectrum[:kept], vectors[:, :kept], spectrum, threads, found)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import warnings
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ._advice import solver_advice
 from ._interrupt import Interrupt
 from ._learn import Lessons
+from ._progress import Bar
 from ._record import PerDraw, per_draw
+from ._tell import tell
 from ._validate import Array
 from .draws import Draws
 from .moments import MomentsRecorder
@@ -152,27 +151,24 @@ class Loop:
         failures = np.asarray(self.run.failures) - self.failures
         if failures.any():
             counts = ", ".join(f"{n} in chain {k}" for k, n in enumerate(failures) if n)
-            warnings.warn(
+            tell(
                 f"of {iterations} solves per chain, some failed and were rejected: {counts}"
                 + solver_advice(self.run.solver),
-                RuntimeWarning,
                 stacklevel=3,
             )
         divergences = np.asarray(self.run.divergences) - self.divergences
         if divergences.any():
             counts = ", ".join(f"{n} in chain {k}" for k, n in enumerate(divergences) if n)
-            warnings.warn(
+            tell(
                 f"of {iterations} steps per chain, some diverged and were rejected: {counts}; "
                 "their energy was wrong by more than 1,000, for the step is too long there",
-                RuntimeWarning,
                 stacklevel=3,
             )
         coarse = self._coarse(iterations)
         if (lost := coarse.get("coarse_failures", np.zeros(1))).any():
             counts = ", ".join(f"{n:.0f} in chain {k}" for k, n in enumerate(lost) if n)
-            warnings.warn(
+            tell(
                 f"some solves of the coarse model failed and were rejected: {counts}",
-                RuntimeWarning,
                 stacklevel=3,
             )
         return {
@@ -290,19 +286,17 @@ class Loop:
         }
         self.disk.save(sections)
 
-    def _bar(self, progress: bool) -> Any:
+    def _bar(self, progress: bool) -> Bar:
         scale = self.run.chains
-        return tqdm(
+        return Bar(
+            progress,
             total=(self.warmup + self.draws * self.thin) * scale,
             initial=self.run.iteration * scale,
-            disable=not progress or sys.stderr is None,
             unit="it",
             unit_scale=True,
-            mininterval=0.1 if getattr(sys.stderr, "isatty", bool)() else 10.0,
         )
 
-    def _show(self, bar: Any, iterations: int) -> None:
+    def _show(self, bar: Bar, iterations: int) -> None:
         rate = float(self._acceptance().mean())
-        bar.set_description_str("sampling" if self.sampling else "warmup", refresh=False)
-        bar.set_postfix_str(f"acceptance {rate:.2f}", refresh=False)
+        bar.describe("sampling" if self.sampling else "warmup", f"acceptance {rate:.2f}")
         bar.update(iterations * self.run.chains)

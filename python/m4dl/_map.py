@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _validate
 from ._fixed import Fixed
 from ._streams import Purpose, derived_seed
+from ._tell import tell
 from ._validate import Array
 from .posterior import Posterior, check_posterior
 
@@ -170,12 +170,11 @@ def find_map(
         minima_objectives=search.objective[minima],
     )
     if not result.converged:
-        warnings.warn(
+        tell(
             f"MAP not converged: gradient norm {result.gradient_norm:.3g} after "
             f"{result.iterations} iterations (at most {tolerance:g} wanted), "
             f"{result.distance:.3g} posterior standard deviations or less from the minimum. "
             + search.advice(best),
-            RuntimeWarning,
             stacklevel=2,
         )
     return result

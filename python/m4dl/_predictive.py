@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
+from ._progress import PATIENCE, Bar
 from ._streams import Purpose, generator
+from ._tell import tell
 from ._validate import Array, seed_number, thread_count
 from .models import Model
 from .posterior import GaussianNoise, Posterior
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _ROWS = 512
 """Rows between two looks at the bar and at Ctrl-C."""
-_PATIENCE = 2.0
-"""Seconds before a bar is shown."""
 
 
 def predictive(draws: Draws, of: Any, noise: Any, seed: Any, threads: Any) -> Array:
@@ -57,7 +55,7 @@ def outputs(draws: Draws, model: Model, threads: Any = 0) -> Array:
     shape = (draws.chains, draws.draws, model.outputs)
     out = np.empty(shape)
     step, done = max(1, _ROWS // draws.chains), 0
-    with tqdm(total=shape[0] * shape[1], desc="outputs", delay=_PATIENCE, leave=False) as bar:
+    with Bar(True, total=shape[0] * shape[1], desc="outputs", delay=PATIENCE, leave=False) as bar:
         for block in draws._blocks():
             for first in range(0, block.shape[1], step):
                 part = block[:, first : first + step]
@@ -66,9 +64,8 @@ def outputs(draws: Draws, model: Model, threads: Any = 0) -> Array:
                 bar.update(part.shape[0] * part.shape[1])
     failed = int((~np.isfinite(out)).any(axis=-1).sum())
     if failed:
-        warnings.warn(
+        tell(
             f"the model failed at {failed} of {shape[0] * shape[1]} draws: their outputs are NaN",
-            RuntimeWarning,
             stacklevel=4,
         )
     return out

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from . import _validate, diagnostics
 from ._callback import Functional, check_functionals, functional_values
 from ._defined import defined
 from ._names import parameter_name
+from ._progress import Bar
 from ._ranks import Calibration
 from ._replicates import Plan, in_threads, threads_of, with_data
 from ._streams import Purpose, derived_seed, generator, spelled
@@ -252,7 +252,7 @@ class _Study:
             for first in range(0, self.replicates, step)
         ]
         out = []
-        with tqdm(total=self.replicates, disable=not progress, unit="replicate") as bar:
+        with Bar(progress, total=self.replicates, unit="replicate") as bar:
             for these, part in in_threads(groups, work, workers):
                 out.append(part)
                 bar.update(len(these))

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from . import _validate, diagnostics
 from ._defined import UndefinedError, defined
+from ._progress import Bar
 from ._replicates import Failed, Plan, failed, in_threads, sample_group, threads_of
 from ._replicates import Replicate as Job
 from ._study import CoverageStudy, Replicate
@@ -109,7 +109,8 @@ def coverage_study(
         For an argument out of range, a store of another study, or a set whose functional is NaN or
         infinite in some draws: coverage without those replicates would be that of a chosen few.
     RuntimeError
-        If at some N no replicate converged: with the reasons, and what to try.
+        If at some N no replicate converged: with the reasons, and what to try. Its attribute
+        ``study`` is the `CoverageStudy` all the same.
     OSError
         If the store cannot be written.
     KeyboardInterrupt
@@ -163,8 +164,8 @@ def coverage_study(
         disk = StudyStore(store, settings, make(numbers[0], 0))
     work = partial(_work, plan, kinds, level, (most, least), seed)
     found: list[Replicate] = []
-    bar = tqdm(total=count * len(numbers), disable=not progress, unit="replicate", smoothing=0.05)
-    with bar:
+    total = count * len(numbers)
+    with Bar(progress, total=total, unit="replicate", smoothing=0.05) as bar:
 
         def jobs() -> Iterator[tuple[int, range, list[Any]]]:
             for N in numbers:
@@ -186,7 +187,9 @@ def coverage_study(
     study = CoverageStudy(found, numbers, tuple(kinds), level, confidence, tolerance, seed, rule)
     for N in numbers:
         if not study.used(N):
-            raise RuntimeError(_hopeless(study, N))
+            error = RuntimeError(_hopeless(study, N))
+            error.study = study  # type: ignore[attr-defined]
+            raise error
     return study
 
 
@@ -296,18 +299,20 @@ def _judge(
 def _hopeless(study: CoverageStudy, N: int) -> str:
     here = [r for r in study.replicates if r.N == N]
     raised, left = [r for r in here if r.error], [r for r in here if not r.error]
-    lines = [f"at N = {N} none of {len(here)} replicates converged ({study.rule})"]
+    lines = []
     if left:
         rhat, ess = (np.nanmedian([[r.rhat, r.ess] for r in left], axis=0)).tolist()
-        lines.append(
+        lines += [
+            f"at N = {N} none of {len(here)} replicates converged ({study.rule})",
             f"{len(left)} were sampled, with a median R-hat of {rhat:.3g} and ESS of {ess:.0f}: "
             "take more draws or a longer warmup, another step size or a metric, or look at one of "
-            "them with sample()"
-        )
+            "them with sample()",
+        ]
     if raised:
         first = raised[0]
+        many = f"{len(raised)} raised" if left else f"at N = {N} all {len(here)} replicates raised"
         lines.append(
-            f"{len(raised)} raised; replicate {first.index}, with "
+            f"{many}; replicate {first.index}, with "
             f"{_generator(study.seed, N, first.index)}:\n{first.error}"
         )
     return "; ".join(lines)

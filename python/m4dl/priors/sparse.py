@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from tqdm import tqdm
 
 from .. import _core
+from .._progress import PATIENCE, Bar
 from .._sparse import symmetric_lower, triplets
 from .._validate import Array, array
 from ..meshes import Mesh
@@ -120,8 +120,6 @@ def sparse_log_determinant(A: Any, x: Array) -> float:
 
 _SLICE = 2e8
 """Multiply-adds between two looks at the bar and at Ctrl-C, about a tenth of a second."""
-_PATIENCE = 2.0
-"""Seconds before a bar is shown."""
 
 
 def sparse_variance(A: Any, mass: Array, power: int, x: Array, hint: str = "") -> Array:
@@ -131,10 +129,11 @@ def sparse_variance(A: Any, mass: Array, power: int, x: Array, hint: str = "") -
     """
     a = symmetric_lower("A", A, mass.size)
     inverse = _core.SelectedInverse(a.row, a.column, a.value, x, mass, power)
-    with tqdm(
+    with Bar(
+        True,
         total=round(inverse.work),
         desc=f"pointwise variances{hint}",
-        delay=_PATIENCE,
+        delay=PATIENCE,
         leave=False,
         bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}",
     ) as bar:
