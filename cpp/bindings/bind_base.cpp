@@ -64,6 +64,8 @@ Array sparse_cholesky_solve(Index size, const Integers& row, const Integers& col
 Array line_transform(const std::string& basis, bool to_values, Index outer, Index n, Index inner,
                      const Array& fields, int threads) {
     const LineTransform transform(to_basis(basis), n);
+    require(outer > 0 && inner > 0, "outer and inner must be positive, got ", outer, " and ",
+            inner);
     const Index rows = batch_rows("fields", fields, outer * n * inner);
     Array out({rows, fields.shape(1)});
     double* to = out.mutable_data();

@@ -199,8 +199,8 @@ void bind_delayed(py::module_& m) {
            int threads) {
             return make_delayed(p, coarse, steps, Pcn{beta, target}, metric, seed, start, threads);
         },
-        "potential"_a, "coarse"_a, "steps"_a, "beta"_a, "target"_a, "metric"_a.none(true), "seed"_a,
-        "start"_a, "threads"_a);
+        "potential"_a.none(false), "coarse"_a.none(false), "steps"_a, "beta"_a, "target"_a,
+        "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
     m.def(
         "delayed_mala",
         [](const SharedPotential& p, const SharedPotential& coarse, Index steps, double step_size,
@@ -212,8 +212,8 @@ void bind_delayed(py::module_& m) {
             return make_delayed(p, coarse, steps, Mala{step_size, target}, metric, seed, start,
                                 threads);
         },
-        "potential"_a, "coarse"_a, "steps"_a, "step_size"_a, "target"_a, "implicit"_a,
-        "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
+        "potential"_a.none(false), "coarse"_a.none(false), "steps"_a, "step_size"_a, "target"_a,
+        "implicit"_a, "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
     m.def(
         "delayed_hmc",
         [](const SharedPotential& p, const SharedPotential& coarse, Index steps, double step_size,
@@ -222,8 +222,8 @@ void bind_delayed(py::module_& m) {
             return make_delayed(p, coarse, steps, Hmc{step_size, trajectory, most, 0.0}, metric,
                                 seed, start, threads);
         },
-        "potential"_a, "coarse"_a, "steps"_a, "step_size"_a, "trajectory"_a, "most"_a,
-        "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
+        "potential"_a.none(false), "coarse"_a.none(false), "steps"_a, "step_size"_a, "trajectory"_a,
+        "most"_a, "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
 }
 
 }  // namespace
@@ -257,7 +257,8 @@ void bind_mcmc(py::module_& m) {
         .def("gauss_newton", &potential_gauss_newton, "xi"_a, "dxi"_a, "threads"_a = 0);
 
     py::class_<Linearised>(m, "Linearised")
-        .def(py::init<SharedPotential, const Array&, int>(), "potential"_a, "xi"_a, "threads"_a = 0)
+        .def(py::init<SharedPotential, const Array&, int>(), "potential"_a.none(false), "xi"_a,
+             "threads"_a = 0)
         .def_property_readonly("phi", &Linearised::phi)
         .def_property_readonly("gradient", &Linearised::gradient)
         .def("product", &Linearised::product, "dxi"_a);
@@ -382,8 +383,8 @@ void bind_mcmc(py::module_& m) {
             require(safeguard >= 0, "safeguard must not be negative, got ", safeguard);
             return make_run(p, Pcn{beta, target, safeguard}, metric, seed, start, threads);
         },
-        "potential"_a, "beta"_a, "target"_a, "safeguard"_a, "metric"_a.none(true), "seed"_a,
-        "start"_a, "threads"_a, "target = 0: no adaptation; safeguard = 0: none.");
+        "potential"_a.none(false), "beta"_a, "target"_a, "safeguard"_a, "metric"_a.none(true),
+        "seed"_a, "start"_a, "threads"_a, "target = 0: no adaptation; safeguard = 0: none.");
     m.def(
         "run_mala",
         [](const SharedPotential& p, double step_size, double target, bool implicit,
@@ -394,7 +395,7 @@ void bind_mcmc(py::module_& m) {
                                 threads);
             return make_run(p, Mala{step_size, target}, metric, seed, start, threads);
         },
-        "potential"_a, "step_size"_a, "target"_a, "implicit"_a, "safeguard"_a,
+        "potential"_a.none(false), "step_size"_a, "target"_a, "implicit"_a, "safeguard"_a,
         "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a,
         "safeguard: of the implicit step alone; 0: none.");
     m.def(
@@ -402,7 +403,8 @@ void bind_mcmc(py::module_& m) {
         [](const SharedPotential& p, double step_size, const SharedReference& metric,
            std::uint64_t seed, const Array& start,
            int threads) { return make_run(p, Ula{step_size}, metric, seed, start, threads); },
-        "potential"_a, "step_size"_a, "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
+        "potential"_a.none(false), "step_size"_a, "metric"_a.none(true), "seed"_a, "start"_a,
+        "threads"_a);
     m.def(
         "run_hmc",
         [](const SharedPotential& p, double step_size, double trajectory, Index most, double target,
@@ -410,8 +412,8 @@ void bind_mcmc(py::module_& m) {
             return make_run(p, Hmc{step_size, trajectory, most, target}, metric, seed, start,
                             threads);
         },
-        "potential"_a, "step_size"_a, "trajectory"_a, "most"_a, "target"_a, "metric"_a.none(true),
-        "seed"_a, "start"_a, "threads"_a);
+        "potential"_a.none(false), "step_size"_a, "trajectory"_a, "most"_a, "target"_a,
+        "metric"_a.none(true), "seed"_a, "start"_a, "threads"_a);
     bind_delayed(m);
     m.def(
         "initial_white_noise",

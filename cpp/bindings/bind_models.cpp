@@ -108,6 +108,7 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
     AffineSystem s;
     auto entries = to_entries(a_row, a_column, a_value);
     const auto terms = to_entries(t_row, t_column, t_value);
+    require(t_parameter.size() == t_value.size(), "terms must have a parameter each");
     for (const Entry& e : terms) entries.push_back({e.row, e.column, 0.0});  // a place in A
     LowerMatrix a = lower_matrix(unknowns, entries);
     s.pattern = std::move(a.pattern);
@@ -118,6 +119,7 @@ AnyModel affine_elliptic(Index unknowns, Index parameters, const Integers& a_row
             {s.pattern.find(terms[k].row, terms[k].column), t_parameter.data()[k], terms[k].value});
     s.terms = SparseRows(s.pattern.nonzeros(), parameters, std::move(t));
     const Matrix loads = to_matrix(load), offsets = to_matrix(offset);
+    require(loads.cols() == offsets.cols(), "one offset per right-hand side");
     const SparseRows load_terms(unknowns, parameters, to_entries(b_row, b_parameter, b_value));
     for (Index r = 0; r < loads.cols(); ++r) {
         s.load.emplace_back(loads.col(r));
@@ -179,7 +181,12 @@ void bind_simplices(py::module_& m, const char* name) {
 void bind_models(py::module_& m) {
     py::class_<Grid>(m, "Grid")
         .def(py::init([](const std::vector<Index>& cells, const std::vector<double>& low,
-                         const std::vector<double>& high) { return Grid{cells, low, high}; }),
+                         const std::vector<double>& high) {
+                 require(
+                     !cells.empty() && low.size() == cells.size() && high.size() == cells.size(),
+                     "cells, low and high must have as many axes");
+                 return Grid{cells, low, high};
+             }),
              "cells"_a, "low"_a, "high"_a)
         .def(
             "interpolate",

@@ -69,7 +69,8 @@ constexpr Index kMostBytes = Index{1} << 20, kMostBlocks = 8;  // that are loade
 Array chain_statistics(const py::array_t<double>& draws,
                        const std::vector<std::pair<std::string, double>>& wanted,
                        const Array& scores, int threads) {
-    require(draws.ndim() == 3, "draws must have three axes, got ", draws.ndim());
+    require(draws.ndim() == 3 && draws.size() > 0,
+            "draws must have three axes, none of them 0, got ", draws.ndim());
     const Field field(draws);
     require(static_cast<Index>(scores.size()) ==
                 std::max<Index>(0, 2 * ChainStatistics::scored(field.chains, field.draws) - 1),

@@ -18,6 +18,10 @@ AffineElliptic::AffineElliptic(AffineSystem system, Link link, const SolverOptio
     require(offset_.size() == load_.size(), "one offset per right-hand side");
     require(load_terms_.empty() || load_terms_.size() == load_.size(),
             "load terms for all right-hand sides or for none");
+    for (std::size_t r = 0; r < load_.size(); ++r)
+        require(load_[r].size() == n && offset_[r].size() == points(),
+                "a right-hand side must have ", n, " loads and ", points(), " offsets, got ",
+                load_[r].size(), " and ", offset_[r].size());
     require(observe_.columns() == n, "observe must have ", n, " columns, got ", observe_.columns());
     require(!mean_ || mean_->rows() == operator_->parameters(), "the mean must give ",
             operator_->parameters(), " coefficients");

@@ -4,6 +4,8 @@
 #include <list>
 #include <numeric>
 
+#include "m4dl/base/require.hpp"
+
 namespace m4dl {
 namespace {
 
@@ -260,6 +262,8 @@ Symbolic analyse(const LowerPattern& pattern, Order order) {
 }
 
 Symbolic analyse(const LowerPattern& pattern, const Matrix& coordinates) {
+    require(coordinates.size() == 0 || coordinates.rows() == pattern.size, "coordinates must have ",
+            pattern.size, " rows, got ", coordinates.rows());
     Symbolic best = analyse(pattern, nested_dissection(pattern, Matrix()));
     auto consider = [&](Order order) {
         Symbolic other = analyse(pattern, std::move(order));

@@ -67,6 +67,8 @@ struct Grid {
 
     // Multilinear interpolation from the nodes at each point (one per row).
     std::vector<Weights> interpolate(const Matrix& points) const {
+        require(points.cols() == dim(), "points must have ", dim(), " columns, got ",
+                points.cols());
         std::vector<Weights> out;
         out.reserve(static_cast<std::size_t>(points.rows()));
         for (Index p = 0; p < points.rows(); ++p) out.push_back(interpolate(points.row(p).data()));
@@ -78,7 +80,7 @@ struct Grid {
         for (Index a = 0; a < dim(); ++a) {
             const double s = (point[a] - low[a]) / spacing(a);
             const auto last = static_cast<double>(cells[a] - 1);
-            const double floor = std::min(std::max(std::floor(s), 0.0), last);
+            const double floor = s >= 1.0 ? std::min(std::floor(s), last) : 0.0;
             cell[a] = static_cast<Index>(floor);
             t[a] = s - floor;
         }

@@ -60,10 +60,13 @@ public:
 private:
     using Place = Eigen::Array<Index, 1, D>;
 
-    // Monotone in each coordinate, rounding included: a point of a box is in one of its bins.
+    // Monotone in each coordinate, rounding included: a point of a box is in one of its bins. Where a
+    // width overflows, there is one bin, and 0 infinity is in it.
     Place place(const Point& x) const {
         const Point bin = ((x - low_) * per_length_).floor();
-        return bin.max(0.0).min(static_cast<double>(per_axis_ - 1)).template cast<Index>();
+        return (bin > 0.0)
+            .select(bin.min(static_cast<double>(per_axis_ - 1)), 0.0)
+            .template cast<Index>();
     }
     Index flatten(const Place& at) const {
         Index k = 0;

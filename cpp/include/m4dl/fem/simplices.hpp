@@ -53,6 +53,7 @@ public:
     // The points are binned, not the cells: there are fewer of them.
     std::vector<Weights> interpolate(const Matrix& at) const {
         constexpr double slack = 1e-10;  // a point on a face belongs to either side
+        require(at.cols() == D, "points must have ", D, " columns, got ", at.cols());
         std::vector<Weights> out(static_cast<std::size_t>(at.rows()));
         const Points x = at;  // with its number of columns known
         const PointBins<D> bins(x);

@@ -209,7 +209,12 @@ public:
                     name, "' must have shape (", rows, ", ", columns, ")");
             return it->second;
         };
+        auto count = [](double x) {
+            require(x >= 0.0 && x < 0x1p53, "the state holds a count of ", x);
+            return static_cast<Index>(x);
+        };
         const Matrix& run = find("run", 1, 5);
+        const Index iteration = count(run(0, 0)), evaluations = count(run(0, 3));
         for (auto& b : blocks_) {
             visit(*b, [&](const char* name, auto& lanes) {
                 const Matrix& m = find(name, chains_, lanes.rows());
@@ -217,16 +222,16 @@ public:
                     lanes.col(c - b->first) = m.row(c).transpose();
             });
             b->adapt.count = run(0, 2);
-            b->evaluations = static_cast<Index>(run(0, 3));
+            b->evaluations = evaluations;
             b->chain.trajectory = run(0, 4);
             if constexpr (kTwoLevel<K>)
-                b->chain.coarse_evaluations = static_cast<Index>(find("coarse", 1, 1)(0, 0));
+                b->chain.coarse_evaluations = count(find("coarse", 1, 1)(0, 0));
         }
         if constexpr (kAcrossChains<K>) {
             const double* from = find("shared", 1, shared_.size()).data();
             shared_.visit([&](double& x) { x = *from++; });
         }
-        iteration_ = static_cast<Index>(run(0, 0));
+        iteration_ = iteration;
         adapting_ = run(0, 1) != 0.0;
         broken_ = false;
     }

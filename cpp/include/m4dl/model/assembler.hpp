@@ -21,6 +21,8 @@ public:
         Index n = 0;
         for (std::size_t k = 0; k < known.size(); ++k) unknown_[k] = known[k] ? -1 : n++;
         require(n > 0, "the mesh has no node inside the domain");
+        require(values_.size() == static_cast<Index>(known.size()), "boundary must have ",
+                known.size(), " values, got ", values_.size());
         load_.setZero(n);
     }
 

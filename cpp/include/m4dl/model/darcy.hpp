@@ -25,6 +25,10 @@ public:
 
     // Cell -> block of a coarser grid of the same box; each block is a whole number of cells.
     static SparseRows on_blocks(const Grid& grid, const std::vector<Index>& blocks) {
+        bool whole = static_cast<Index>(blocks.size()) == grid.dim();
+        for (std::size_t a = 0; whole && a < blocks.size(); ++a)
+            whole = blocks[a] > 0 && grid.cells[a] % blocks[a] == 0;
+        require(whole, "blocks must cut the cells along each axis evenly");
         Grid coarse = grid;
         coarse.cells = blocks;
         std::vector<Entry> out;
@@ -59,6 +63,10 @@ public:
     }
 
 private:
+    static void require_source(const Vector& source, Index nodes) {
+        require(source.size() == nodes, "source must have ", nodes, " values, got ", source.size());
+    }
+
     // One element: stiffness times the coefficient of the cell, source by the consistent mass
     // matrix.
     template <class Nodes, class Local>
@@ -73,6 +81,7 @@ private:
 
     static AffineSystem multilinear(const Grid& grid, const Matrix& points, const Vector& source,
                                     const Vector& boundary, SparseRows mean) {
+        require_source(source, grid.node_count());
         Assembler a(grid.boundary(), boundary, grid.cell_count());
         const Q1Element element(grid);
         std::vector<Index> nodes(static_cast<std::size_t>(grid.corners()));
@@ -90,6 +99,7 @@ private:
     template <int D>
     static AffineSystem linear(const SimplexMesh<D>& mesh, const Matrix& points,
                                const Vector& source, const Vector& boundary, SparseRows mean) {
+        require_source(source, mesh.node_count());
         Assembler a(mesh.boundary(), boundary, mesh.cell_count());
         for (Index k = 0; k < mesh.cell_count(); ++k) {
             const P1Element<D> element(mesh, k);

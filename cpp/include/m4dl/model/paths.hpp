@@ -25,8 +25,8 @@ public:
           width_(std::move(width)),
           nodes_(nodes),
           weight_(std::move(weight)) {
-        require(!first_.empty() && first_.front() == 0 && first_.back() == steps(),
-                "first must lead from 0 to the ", steps(), " steps");
+        require(first_.size() > 1 && first_.front() == 0 && first_.back() == steps(),
+                "first must lead from 0 to the ", steps(), " steps, by one ray at least");
         require(std::is_sorted(first_.begin(), first_.end()), "first must not decrease");
         require(nodes_ > 0 && nodes_ <= std::numeric_limits<std::int32_t>::max(),
                 "nodes must fit into 31 bits, got ", nodes_);
