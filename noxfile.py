@@ -4,6 +4,9 @@
 (``--no-venv --no-install``), so a check is written down once.
 """
 
+import os
+import platform
+import shutil
 from pathlib import Path
 
 import nox
@@ -16,17 +19,60 @@ nox.options.reuse_existing_virtualenvs = True
 JOBS = {"CMAKE_BUILD_PARALLEL_LEVEL": "2"}
 
 
+def said(session: nox.Session, *command: str) -> str:
+    """What a command prints, on one line."""
+    out = session.run(*command, silent=True, log=False, external=True)
+    assert out is not None
+    return str(out).strip()
+
+
+def eigen_of(session: nox.Session) -> str:
+    """Where Eigen's headers lie inside the environment; CMake looks there before the system's."""
+    platlib = "import sysconfig; print(sysconfig.get_path('platlib'))"
+    return str(Path(said(session, "python", "-c", platlib)) / "cmeel.prefix")
+
+
 def run_preset(session: nox.Session, preset: str) -> None:
     """Configure, build and test the C++ core under one of the CMake presets."""
     session.install("--group", "cpp")
-    # Eigen's headers lie inside the environment; CMake looks there before it looks at the system's.
-    platlib = "import sysconfig; print(sysconfig.get_path('platlib'))"
-    packages = session.run("python", "-c", platlib, silent=True, log=False)
-    assert packages is not None
     # A cached configuration may name the tools of an environment that is gone: start afresh.
     session.run(
         *("cmake", "--workflow", "--fresh", "--preset", preset),
-        env={"CMAKE_PREFIX_PATH": str(Path(packages.strip()) / "cmeel.prefix")},
+        env={"CMAKE_PREFIX_PATH": eigen_of(session)},
+    )
+
+
+def smoke(session: nox.Session, preset: str, compiler: str, runtime: list[str], **env: str) -> None:
+    """Build core and extension under one of the sanitizers; run the C++ tests and a Python smoke.
+
+    ``runtime``: libraries of the compiler's that Python, which knows nothing of sanitizers, loads
+    first.
+    """
+    dependencies = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    session.install("--group", "cpp", "pybind11", *dependencies, "zarr>=3")
+    pybind11 = said(session, "python", "-m", "pybind11", "--cmakedir")
+    python = said(session, "python", "-c", "import sys; print(sys.executable)")
+    session.run(
+        *("cmake", "--fresh", "--preset", preset, "-DM4DL_PYTHON=ON"),
+        f"-DPython_EXECUTABLE={python}",
+        env={"CXX": compiler, "CMAKE_PREFIX_PATH": f"{eigen_of(session)};{pybind11}"},
+    )
+    session.run("cmake", "--build", "--preset", preset)
+    session.run("ctest", "--preset", preset)
+    package = Path("build", preset, "python", "m4dl").resolve()
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree("python/m4dl", package, ignore=shutil.ignore_patterns("_core*.so"))
+    session.run("cmake", "--install", f"build/{preset}", "--prefix", str(package.parent))
+    session.run(
+        *("python", "tests/attack/smoke.py", *session.posargs),
+        env={
+            "LD_PRELOAD": " ".join(
+                said(session, compiler, f"-print-file-name={name}") for name in runtime
+            ),
+            "PYTHONPATH": str(package.parent),
+            "OPENBLAS_NUM_THREADS": "1",  # its own threads are not what is looked at
+            **env,
+        },
     )
 
 
@@ -59,8 +105,32 @@ def cpp_tests(session: nox.Session) -> None:
 
 @nox.session
 def sanitize(session: nox.Session) -> None:
-    """Build and run the C++ tests under the address and undefined-behaviour sanitizers."""
-    run_preset(session, "sanitize")
+    """Run the C++ tests and a Python smoke under the address and undefined-behaviour sanitizers."""
+    smoke(
+        *(session, "sanitize", os.environ.get("CXX", "g++")),
+        # libstdc++ comes along so that exceptions, which Python has no need of, can be intercepted
+        ["libasan.so", "libstdc++.so"],
+        M4DL_SANITIZER="-fsanitize=address,undefined",
+        PYTHONMALLOC="malloc",
+        # Python itself ends with memory that it never frees; the C++ tests look for leaks.
+        ASAN_OPTIONS="detect_leaks=0",
+        UBSAN_OPTIONS="print_stacktrace=1",
+    )
+
+
+@nox.session
+def sanitize_threads(session: nox.Session) -> None:
+    """Run the C++ tests and a Python smoke under the thread sanitizer; needs Clang and libomp."""
+    versions = ["clang++", *(f"clang++-{version}" for version in range(30, 15, -1))]
+    found = [name for name in versions if shutil.which(name)]
+    compiler = os.environ.get("CXX") or (found[0] if found else "clang++")
+    smoke(
+        *(session, "sanitize-threads", compiler),
+        [f"libclang_rt.tsan-{platform.machine()}.so"],
+        M4DL_SANITIZER="-fsanitize=thread",
+        OMP_TOOL_LIBRARIES=said(session, compiler, "-print-file-name=libarcher.so"),
+        TSAN_OPTIONS=f"suppressions={Path('tools/tsan.supp').resolve()}",
+    )
 
 
 @nox.session

@@ -11,13 +11,7 @@
 #include "m4dl/mcmc/pcn.hpp"
 #include "m4dl/mcmc/run.hpp"
 #include "m4dl/mcmc/ula.hpp"
-#include "m4dl/model/darcy.hpp"
-#include "m4dl/model/schrodinger.hpp"
-#include "m4dl/prior/gaussian.hpp"
-#include "m4dl/prior/series.hpp"
-#include "m4dl/prior/sparse.hpp"
-#include "m4dl/prior/spectral.hpp"
-#include "m4dl/prior/vector.hpp"
+#include "problems.hpp"
 
 namespace {
 std::atomic<long> allocations{0};
@@ -47,26 +41,7 @@ using namespace m4dl;
 
 namespace {
 
-const Grid kGrid{{6, 6}, {0.0, 0.0}, {1.0, 1.0}};
-const Index kNodes = kGrid.node_count();
-
-Matrix some_points() {
-    Matrix x(3, 2);
-    x << 0.3, 0.4, 0.5, 0.51, 0.77, 0.2;
-    return x;
-}
-
-AnyPrior sparse_prior(bool half) {
-    std::vector<std::pair<Index, Index>> diagonal;
-    const LowerPattern pattern = make_pattern(kNodes, {});
-    const Vector ones = Vector::Ones(kNodes);
-    std::optional<SparseRows> noise;
-    std::vector<Entry> entries;
-    for (Index k = 0; k < kNodes; ++k) entries.push_back({k, k, 1.0});
-    if (!half) noise = SparseRows(kNodes, kNodes, entries);
-    return AnyPrior(std::make_shared<const SparsePrior>(pattern, ones, Matrix(), noise, ones,
-                                                        Index{1}, ones, Vector(0.1 * ones)));
-}
+const Grid kGrid = problems::square(6);
 
 template <class K>
 void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
@@ -101,31 +76,10 @@ void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
 
 template <class K>
 void check_all(const K& kernel) {
-    const Vector ones = Vector::Ones(kNodes);
-    const AnyModel schrodinger(
-        std::make_shared<const Schrodinger>(kGrid, some_points(), ones, true, Link{}));
-    const AnyModel darcy(std::make_shared<const Darcy>(
-        kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), Link{}));
-    const Matrix basis = Matrix::Random(7, 4), mixing = Matrix::Constant(1, 2, 0.5);
-    const AnyPrior priors[] = {
-        sparse_prior(true),
-        sparse_prior(false),
-        AnyPrior(std::make_shared<const SpectralPrior>(
-            std::vector<Index>{7, 7}, std::vector<Basis>{Basis::kDct1, Basis::kDct2}, ones, ones,
-            ones)),
-        AnyPrior(std::make_shared<const DiagonalPrior>(ones, ones)),
-        AnyPrior(std::make_shared<const DensePrior>(ones, Matrix(0.1 * Matrix::Random(kNodes, 9)))),
-        AnyPrior(std::make_shared<const SeriesPrior>(
-            std::vector<Matrix>{basis, basis}, std::vector<Index>{0, 3, 5}, Vector::Ones(3), ones)),
-        AnyPrior(std::make_shared<const VectorPrior>(
-            std::vector<AnyPrior>{sparse_prior(true), sparse_prior(false)}, mixing))};
-    for (const AnyPrior& prior : priors) {
+    const AnyModel schrodinger = problems::schrodinger(kGrid), darcy = problems::darcy(kGrid);
+    for (const AnyPrior& prior : problems::priors(kGrid)) {
         const Index white = prior.white();
-        const std::shared_ptr<const Reference> references[] = {
-            nullptr, std::make_shared<const Reference>(Vector::Ones(white)),
-            std::make_shared<const Reference>(Vector::Zero(white), Matrix::Identity(white, 3),
-                                              0.5 * Vector::Ones(3))};
-        for (const auto& reference : references) {
+        for (const auto& reference : problems::references(white)) {
             check(schrodinger, prior, kernel, reference);
             check(darcy, prior, kernel, reference);
         }
@@ -140,36 +94,28 @@ void check_all(const K& kernel) {
 // Darcy's equation, proposed for by Schroedinger's, with an error model.
 template <class K>
 void check_delayed(const K& inner) {
-    const Vector ones = Vector::Ones(kNodes), data = Vector::Constant(3, 0.5), std = 0.1 * data;
-    const AnyPrior prior(std::make_shared<const DiagonalPrior>(ones, ones));
-    const AnyModel coarse(
-        std::make_shared<const Schrodinger>(kGrid, some_points(), ones, true, Link{}));
-    const AnyModel fine(std::make_shared<const Darcy>(
-        kGrid, some_points(), ones, Vector(0.0 * ones), Darcy::on_nodes(kGrid), Link{}));
+    const Vector data = Vector::Constant(3, 0.5), std = 0.1 * data;
+    const AnyPrior prior = problems::diagonal_prior(kGrid.node_count());
+    const AnyModel coarse = problems::schrodinger(kGrid), fine = problems::darcy(kGrid);
     const Matrix row = data.transpose();
     const auto proposing = std::make_shared<const Potential>(coarse, prior, row, std);
     const auto error = std::make_shared<const ErrorModel>(
         Vector(0.1 * data), Matrix::Identity(3, 2), Vector::Constant(2, 0.5));
     check(fine, prior, DelayedAcceptance<K>{proposing, inner, 3}, nullptr, nullptr, error);
     check(fine, prior, DelayedAcceptance<K>{proposing, inner, 3},
-          std::make_shared<const Reference>(Vector::Ones(kNodes)), nullptr, error);
+          std::make_shared<const Reference>(Vector::Ones(prior.white())), nullptr, error);
 }
 
 // Iterative solvers: more unknowns than aggregation factors, so that there are cycles.
 template <class K>
 void check_solvers(const K& kernel) {
     using Kind = SolverOptions::Kind;
-    const Grid grid{{24, 24}, {0.0, 0.0}, {1.0, 1.0}};
-    const Vector ones = Vector::Ones(grid.node_count());
-    const AnyPrior prior(std::make_shared<const DiagonalPrior>(ones, ones));
+    const Grid grid = problems::square(24);
+    const AnyPrior prior = problems::diagonal_prior(grid.node_count());
     for (const Kind kind : {Kind::kMultigrid, Kind::kFrozen, Kind::kAggregation}) {
         const SolverOptions options{kind, 1e-8};
-        check(AnyModel(std::make_shared<const Schrodinger>(grid, some_points(), ones, true, Link{},
-                                                           options)),
-              prior, kernel, nullptr);
-        check(AnyModel(std::make_shared<const Darcy>(grid, some_points(), ones, Vector(0.0 * ones),
-                                                     Darcy::on_nodes(grid), Link{}, options)),
-              prior, kernel, nullptr);
+        check(problems::schrodinger(grid, options), prior, kernel, nullptr);
+        check(problems::darcy(grid, options), prior, kernel, nullptr);
     }
 }
 
