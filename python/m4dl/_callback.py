@@ -41,6 +41,17 @@ def numbers(name: str, value: Any, shape: tuple[int, ...], kinds: str = "iuf") -
     return np.asarray(raw, dtype=np.float64, order="C")
 
 
+def called(name: str, function: Callable[..., Any], *inputs: Array) -> Any:
+    """Return what a user's function returns; say which one does not take what it is given."""
+    try:
+        return function(*inputs)
+    except TypeError as error:
+        trace = error.__traceback__
+        if trace is not None and trace.tb_next is not None:  # it was at work
+            raise
+        raise TypeError(f"{name} must be a function of {len(inputs)} array(s): {error}") from error
+
+
 class Callback:
     """A user's function as compiled code calls it, on (D,) or, batched, (B, D).
 
@@ -89,7 +100,7 @@ def functional_values(
         return np.asarray(np.einsum("nd,d->n", fields, array(name, of, (size,))))
 
     def value(rows: Array) -> Array:
-        returned = of(read_only(rows))
+        returned = called(name, of, read_only(rows))
         if np.shape(returned) != (len(rows),):
             raise ValueError(
                 f"{name} must map draws of shape (n, {size}) to shape (n,), "

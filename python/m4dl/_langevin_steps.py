@@ -13,7 +13,8 @@ def wasserstein_bound(
     m: float, lipschitz: float, gamma: float, steps: int, *, dimension: int, distance: float
 ) -> float:
     """Return the bound of W_2 after k steps, not squared."""
-    decay = math.exp(steps * math.log1p(-m * gamma / 2))
+    # an int beyond all floats is as good as infinity
+    decay = math.exp(float(min(steps, 10**300)) * math.log1p(-m * gamma / 2))
     start = 2 * decay * (distance**2 + dimension / m)
     return math.sqrt(start + bias_bound(m, lipschitz, gamma, dimension) / 2)
 
@@ -35,6 +36,8 @@ def plan_steps(
 ) -> tuple[float, int, float]:
     """Step size, number of steps, and the precision reached."""
     largest = 2 / (m + lipschitz)
+    if precision is not None and not 0 < precision * precision < math.inf:
+        raise ValueError(f"precision must have a square that is not 0 or infinite, got {precision}")
     if step_size is None:
         precision = spread / 2 if precision is None else precision
         # b(gamma) = precision^2, in gamma Lambda^2/m: x + x^2 = c, without cancellation
@@ -57,5 +60,8 @@ def plan_steps(
         )
     start = 2 * (distance**2 + dimension / m)
     wanted = math.log((precision**2 - bias) / start)
-    steps = max(0, math.ceil(wanted / math.log1p(-m * gamma / 2)))
-    return gamma, steps, precision
+    decay = math.log1p(-m * gamma / 2)
+    steps = wanted / decay if decay else math.inf
+    if math.isinf(steps):
+        raise ValueError(f"step_size must be larger, got {gamma}: no number of steps would do")
+    return gamma, max(0, math.ceil(steps)), precision

@@ -223,8 +223,8 @@ def laplace(
             f"{posterior.data.size} data, got {rank}"
         )
     threshold = _validate.positive("threshold", threshold)
-    if passes not in (1, 2) or isinstance(passes, bool):
-        raise ValueError(f"passes must be 1 or 2, got {passes!r}")
+    if _validate.integer("passes", passes, 1) > 2:
+        raise ValueError(f"passes must be 1 or 2, got {passes}")
     oversampling = _validate.integer("oversampling", oversampling, 0)
     threads = _validate.thread_count(threads)
     found: MapEstimate | None = None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from numpy.typing import ArrayLike
 
+from ._callback import called
 from ._fixed import Fixed
 from ._validate import Array, array
 
@@ -120,7 +121,7 @@ def _derivatives(speed: Radial, radius: float) -> tuple[Any, Any]:
     """First and second derivative of the Chebyshev series of c(|x|), which is even, on [-R, R]."""
 
     def values(x: Array) -> Array:
-        out = array("sound_speed", speed(np.abs(x)))
+        out = array("sound_speed", called("sound_speed", speed, np.abs(x)))
         if out.shape not in ((), np.shape(x)):
             raise ValueError(f"sound_speed must return shape {np.shape(x)}, got {out.shape}")
         return np.broadcast_to(out, np.shape(x))

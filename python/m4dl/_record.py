@@ -15,6 +15,7 @@ from . import _validate
 from ._fixed import Fixed
 from ._names import Names, check_names
 from ._validate import Array
+from .meshes import check_domain, check_mesh
 
 #: What is kept of each draw beside theta: (chain, draw) arrays of these kinds.
 PER_DRAW: dict[str, type[np.generic]] = {
@@ -107,7 +108,23 @@ class Record(Fixed):
             counts = _validate.array("divergences", self.divergences, (chains,))
             self.divergences = counts.astype(np.int64)
         self.seconds = _validate.number("seconds", self.seconds)
+        self.warmup = _validate.integer("warmup", self.warmup, 0)
+        self.thin = _validate.integer("thin", self.thin, 1)
+        self.seed = _validate.seed_number(self.seed)
+        self.complete = _validate.flag("complete", self.complete)
+        if not isinstance(self.kernel, str):
+            raise TypeError(f"kernel must be a string, got {_validate.short(self.kernel)}")
+        if not isinstance(self.provenance, Mapping):
+            raise TypeError(f"provenance must be a mapping, got {_validate.short(self.provenance)}")
+        self._check_place()
         self.names = check_names(self.names, parameters)
+
+    def _check_place(self) -> None:
+        """Theta holds fields on the domain, one after the other."""
+        if self.domain is not None and self.at is not None:
+            check_mesh("domain", self.domain)
+        size = 0 if self.domain is None or self.at is None else self.domain.size_of(self.at)
+        check_domain(self.domain, self.at, self.parameters, max(1, self.parameters // max(1, size)))
 
     @property
     def notes(self) -> tuple[str, ...]:

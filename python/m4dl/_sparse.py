@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._validate import LARGEST_COUNT, Array, shape_text
+from ._validate import LARGEST_COUNT, Array, shape_text, short
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ def triplets(name: str, matrix: Any, shape: tuple[int | None, int | None]) -> Tr
     if sparse.issparse(matrix):
         coo = _checked(name, matrix)
     else:
-        dense = np.asarray(matrix)
+        try:
+            dense = np.asarray(matrix)
+        except ValueError as error:  # ragged
+            raise TypeError(f"{name} must be a matrix, got {short(matrix)}") from error
         if dense.ndim != 2:
             raise TypeError(f"{name} must be a sparse or dense matrix, got {type(matrix).__name__}")
         coo = sparse.coo_array(dense)

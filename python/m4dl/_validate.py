@@ -5,9 +5,11 @@ Each message names the argument and holds the offending value.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,37 @@ def real(name: str, value: Any, kinds: str = "iuf") -> Array:
     if raw.dtype.kind not in kinds:
         raise TypeError(f"{name} must be real numbers, got dtype {raw.dtype}")
     return np.asarray(raw, dtype=np.float64)
+
+
+def shape_of(name: str, value: Any) -> tuple[int, ...]:
+    """Return the shape that ``value`` has as an array."""
+    try:
+        shape = np.shape(value)
+    except Exception as error:  # ragged, or of a class of the user's
+        raise TypeError(f"{name} must be an array of numbers, got {short(value)}") from error
+    if not isinstance(shape, tuple):  # of what only looks like an array
+        raise TypeError(f"{name} must be an array of numbers, got {short(value)}")
+    return shape
+
+
+def sequence(name: str, value: Any, of: str) -> list[Any]:
+    """Return the entries of a list, a tuple or another sequence ``of`` something, no string."""
+    several = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    if not several or isinstance(value, str | bytes):
+        raise TypeError(f"{name} must be a sequence of {of}, got {short(value)}")
+    return list(value)
+
+
+def path(name: str, value: Any) -> Path:
+    """Return ``value`` as a path that has a name."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, got {short(value)}")
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a path of text, got {short(text)}")
+    if not Path(text).name:
+        raise ValueError(f"{name} must name a folder, got {text!r}")
+    return Path(text)
 
 
 def rows(name: str, value: ArrayLike, size: int) -> tuple[Array, tuple[int, ...]]:

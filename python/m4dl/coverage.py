@@ -120,7 +120,9 @@ def coverage_study(
         raise TypeError(f"make_data must be a function, got {make_data!r:.60}")
     plan = Plan.checked(draws, warmup, thin, chains)
     known = truth if isinstance(truth, Prior) else _validate.array("truth", truth, (None,)).copy()
-    given = [sizes] if isinstance(sizes, int | np.integer) else list(sizes)
+    given = [sizes]
+    if not isinstance(sizes, int | np.integer):
+        given = _validate.sequence("sizes", sizes, "integers")
     numbers = tuple(_validate.integer("sizes", n, 1) for n in given)
     if not numbers or len(set(numbers)) < len(numbers):
         raise ValueError(f"sizes must be different numbers of data, at least one, got {given}")
@@ -161,7 +163,7 @@ def coverage_study(
             "sets": {name: repr(kind) for name, kind in kinds.items()},
             "rule": [most, least],
         }
-        disk = StudyStore(store, settings, make(numbers[0], 0))
+        disk = StudyStore(_validate.path("store", store), settings, make(numbers[0], 0))
     work = partial(_work, plan, kinds, level, (most, least), seed)
     found: list[Replicate] = []
     total = count * len(numbers)

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import special
+from scipy import sparse, special
 
 from . import _core, _validate
 from ._validate import Array
@@ -197,16 +197,16 @@ def slabs(draws: Sliceable) -> Iterator[Array]:
 
 def _stored(draws: Sliceable) -> Sliceable:
     """Return draws (chain, draw, D), D = 1 for (chain, draw)."""
-    if not hasattr(draws, "shape"):
-        draws = np.asarray(draws)
+    if not isinstance(getattr(draws, "shape", None), tuple) or sparse.issparse(draws):
+        draws = _validate.real("draws", draws, "iufb")
+    kind = np.dtype(getattr(draws, "dtype", np.float64))
+    if kind.kind not in "iufb":  # an indicator is a number
+        raise TypeError(f"draws must be real numbers, got dtype {kind}")
     shape = tuple(draws.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise ValueError(
             f"draws must have shape (chain, draw) or (chain, draw, D), none of them 0, got {shape}"
         )
-    kind = np.dtype(getattr(draws, "dtype", np.float64))
-    if kind.kind not in "iufb":  # an indicator is a number
-        raise TypeError(f"draws must be real numbers, got dtype {kind}")
     return np.asarray(draws)[:, :, None] if len(shape) == 2 else draws
 
 

@@ -8,9 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._callback import called
 from ._fixed import Fixed
 from ._polygon import crossings_of_edges, require_simple
-from ._validate import Array, array, integer, positive
+from ._validate import Array, array, integer, positive, short
 
 _CLOSED = 1e-12
 """Points this close to the boundary, in diameters, count as inside: the domains are closed."""
@@ -141,7 +142,9 @@ class Polygon(Fixed):
             The domain's boundary is off by O(n^-2) for a smooth curve.
         """
         count = integer("n", n, 3)
-        return cls(array("gamma", gamma(np.arange(count) / count), (count, 2)))
+        if not callable(gamma):
+            raise TypeError(f"gamma must be a function, got {short(gamma)}")
+        return cls(array("gamma", called("gamma", gamma, np.arange(count) / count), (count, 2)))
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Which rows of ``points`` (m, 2) lie in the closed polygon, (m,)."""

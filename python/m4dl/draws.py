@@ -55,6 +55,8 @@ class Draws(Record):
     def __post_init__(self) -> None:
         if not isinstance(self.theta, np.ndarray | StoredArray):
             stored = hasattr(self.theta, "shape") and hasattr(self.theta, "dtype")
+            if not stored:
+                _validate.shape_of("theta", self.theta)
             self.theta = StoredArray(self.theta) if stored else np.asarray(self.theta)
         if self.theta.dtype.kind not in "iuf":
             raise TypeError(f"theta must be real numbers, got dtype {self.theta.dtype}")
@@ -97,7 +99,7 @@ class Draws(Record):
             beyond = min(level, 1 - level)
             if 0 < beyond * total < 1:
                 raise ValueError(
-                    f"the {level:g} quantile needs {int(np.ceil(1 / beyond))} draws, got {total}"
+                    f"the {level:g} quantile needs {np.ceil(1 / beyond):.0f} draws, got {total}"
                 )
         parts = [
             np.quantile(slab.reshape(total, -1), levels, axis=0)
@@ -359,6 +361,8 @@ class Moments(Record):
         self.chain_variance = shaped("variance", variance, (chains, size))
         self._mcse = shaped("mcse", mcse, (size,))
         self._rhat = shaped("rhat", rhat, (size,))
+        if not isinstance(functionals, Mapping):
+            raise TypeError(f"functionals must be a mapping, got {_validate.short(functionals)}")
         self.functionals = {name: dict(values) for name, values in functionals.items()}
 
     def mean(self) -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._fixed import Rebuilt
-from ._validate import Array, array, choice, integer, number
+from ._validate import Array, array, choice, integer, number, sequence, shape_of, short
 
 LOCATIONS = ("nodes", "interior", "cells")
 
@@ -35,20 +35,24 @@ class Grid(Rebuilt):
     """
 
     def __init__(self, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None):
-        if np.ndim(cells) != 1 or not 1 <= len(cells) <= 3:
-            raise ValueError(f"cells must be a sequence of one to three integers, got {cells!r}")
-        self.cells = tuple(integer(f"cells[{a}]", n, 1, None) for a, n in enumerate(cells))
+        counts = sequence("cells", cells, "one to three integers")
+        if not 1 <= len(counts) <= 3:
+            raise ValueError(
+                f"cells must be a sequence of one to three integers, got {short(cells)}"
+            )
+        self.cells = tuple(integer(f"cells[{a}]", n, 1, None) for a, n in enumerate(counts))
         nodes = math.prod(n + 1 for n in self.cells)
         if nodes > 2**31:
             raise ValueError(f"cells must give at most 2**31 nodes, got {nodes} for {self.cells}")
         if extent is None:
             extent = [(0.0, 1.0)] * len(self.cells)
-        if not isinstance(extent, Sequence | np.ndarray) or len(extent) != len(self.cells):
-            raise ValueError(f"extent must have {len(self.cells)} intervals, got {extent!r}")
+        intervals = sequence("extent", extent, "(low, high)")
+        if len(intervals) != len(self.cells):
+            raise ValueError(f"extent must have {len(self.cells)} intervals, got {short(extent)}")
         box = []
-        for a, interval in enumerate(extent):
-            if np.shape(interval) != (2,):
-                raise ValueError(f"extent[{a}] must be (low, high), got {interval!r}")
+        for a, interval in enumerate(intervals):
+            if shape_of(f"extent[{a}]", interval) != (2,):
+                raise ValueError(f"extent[{a}] must be (low, high), got {short(interval)}")
             low, high = (number(f"extent[{a}]", v) for v in interval)
             if not low < high:
                 raise ValueError(f"extent[{a}] must have low < high, got ({low}, {high})")

@@ -14,7 +14,7 @@ from . import _core
 from ._fixed import Rebuilt
 from ._mesh_groups import check_cell_groups, check_facet_groups, indices
 from ._meshio import simplices
-from ._validate import Array, array, choice
+from ._validate import Array, array, choice, shape_of
 from .grid import Grid
 
 __all__ = [
@@ -59,6 +59,7 @@ class SimplexMesh(Rebuilt):
     ):
         corners = self.dim + 1
         self.points = _in_plane(points) if self.dim == 2 else array("points", points, (None, 3))
+        shape_of("cells", cells)
         raw = np.asarray(cells)
         if raw.shape[1:] != (corners,) or not np.issubdtype(raw.dtype, np.integer):
             raise ValueError(
@@ -213,7 +214,7 @@ class SimplexMesh(Rebuilt):
 
 def _in_plane(points: ArrayLike) -> Array:
     """Points (P, 2), also of points (P, 3) in a plane z = const."""
-    if np.shape(points)[1:] != (3,):
+    if shape_of("points", points)[1:] != (3,):
         return array("points", points, (None, 2))
     x = array("points", points, (None, 3))
     low, high = (x[:, 2].min(), x[:, 2].max()) if len(x) else (0.0, 0.0)

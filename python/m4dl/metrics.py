@@ -29,6 +29,8 @@ class DiagonalMetric(Fixed):
 
     def __init__(self, variance: ArrayLike):
         self.variance = _positive(array("variance", variance, (None,)))
+        if not self.variance.size:
+            raise ValueError("variance must hold at least one number, got none")
 
     def reference(self, white: int) -> Any:
         """Return the compiled change of white noise, for ``white`` components."""

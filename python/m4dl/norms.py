@@ -64,7 +64,10 @@ class SupNorm:
 
     def __call__(self, field: ArrayLike) -> Array:
         """Return the norms of fields (..., D): shape (...)."""
-        return np.asarray(np.abs(array("field", field)).max(axis=-1))
+        x = array("field", field)
+        if x.ndim == 0 or not x.shape[-1]:
+            raise ValueError(f"field must have shape (..., D) with D > 0, got {x.shape}")
+        return np.asarray(np.abs(x).max(axis=-1))
 
     def __repr__(self) -> str:
         return "SupNorm()"

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import _core
 from ._fixed import Fixed, Rebuilt
-from ._validate import Array, array, choice, rows, rows_with, thread_count
+from ._validate import Array, array, choice, integer, rows, rows_with, thread_count
 from .meshes import Mesh
 from .models import Model
 from .priors import Prior
@@ -28,11 +28,14 @@ class GaussianNoise(Fixed):
         self.std = array("std", std)
         if self.std.ndim > 1:
             raise ValueError(f"std must be a number or a vector, got shape {self.std.shape}")
+        if not self.std.size:
+            raise ValueError("std must hold at least one number, got none")
         if not (self.std > 0).all():
             raise ValueError(f"std must be positive, got {self.std[self.std <= 0].flat[0]}")
 
     def expand(self, size: int) -> Array:
         """Standard deviations of ``size`` data, (size,)."""
+        size = integer("size", size, 1)
         if self.std.ndim == 1 and self.std.size != size:
             raise ValueError(f"std must be a number or have shape ({size},), got {self.std.shape}")
         return np.broadcast_to(self.std, (size,)).copy()

@@ -152,6 +152,8 @@ def sample(
     seed = _validate.seed_number(seed)
     thin = _validate.integer("thin", thin, 1)
     threads = _validate.thread_count(threads)
+    if store is not None:
+        store = _validate.path("store", store)
     _validate.choice("keep", keep, ("draws", "moments"))
     _validate.flag("progress", progress)
     if keep == "draws" and functionals is not None:

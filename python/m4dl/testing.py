@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ive
 
 from ._streams import Purpose, generator
-from ._validate import Array, array, integer, number, positive, seed_number
+from ._validate import Array, array, integer, number, positive, seed_number, shape_of
 from .meshes import TriangleMesh
 from .models.base import Model
 from .zernike import XRaySingularFunction as XRaySingularFunction
@@ -100,6 +100,8 @@ def check_derivatives(
     model = _tightened(model)
     x = array("theta", theta, (model.parameters,))
     step, tolerance = positive("step", step), positive("tolerance", tolerance)
+    if tolerance < _EPS:
+        raise ValueError(f"tolerance must be at least {_EPS:.2g}, got {tolerance:.2g}")
     rng = generator(Purpose.DERIVATIVES, seed_number(seed))
     h, w = (v / np.linalg.norm(v) for v in map(rng.standard_normal, (x.size, model.outputs)))
 
@@ -185,9 +187,9 @@ def gaussian_posterior(
         array("prior_cov", prior_cov, (size, size)),
     )
     y = array("data", data, (m,))
-    std = array("noise_std", noise_std, None if np.ndim(noise_std) == 0 else (m,))
-    if not (std > 0).all():
-        raise ValueError(f"noise_std must be positive, got {std[std <= 0].flat[0]}")
+    std = array("noise_std", noise_std, None if shape_of("noise_std", noise_std) == () else (m,))
+    if not (std**2 > 0).all():  # its square may be 0 too
+        raise ValueError(f"noise_std must be positive, got {std[std**2 <= 0].flat[0]}")
     # Kalman's gain C G' (G C G' + S)^{-1}: it needs no inverse of C.
     gain = np.linalg.solve(g @ cov @ g.T + np.diag(np.broadcast_to(std**2, m)), g @ cov).T
     posterior = cov - gain @ g @ cov
@@ -238,8 +240,8 @@ def darcy_disk(
     scale = number("source", source) / (4 * positive("f", f))
     square = _distance(points) ** 2
     if c == 0:
-        return np.asarray(scale * (end**2 - square))
-    return np.asarray(scale / c * (np.log1p(c * end**2) - np.log1p(c * square)))
+        return np.asarray(scale * (np.square(end) - square))
+    return np.asarray(scale / c * (np.log1p(c * np.square(end)) - np.log1p(c * square)))
 
 
 def disk_mesh(rings: int, radius: float = 1.0) -> TriangleMesh:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._callback import called
 from ._fixed import Fixed
-from ._validate import Array, array, integer
+from ._validate import Array, array, integer, short
 
 
 class ZernikeBasis(Fixed):
@@ -88,6 +89,8 @@ class ZernikeBasis(Fixed):
             Polynomials up to this degree are integrated exactly; default ``max_degree``. Raise it
             for functions that are no polynomials.
         """
+        if not callable(function):
+            raise TypeError(f"function must be callable, got {short(function)}")
         degree = self.max_degree
         extra = degree if exact is None else integer("exact", exact, 0)
         # Products have degree `degree + exact`: half of it in r^2, all of it in phi.
@@ -98,7 +101,7 @@ class ZernikeBasis(Fixed):
         points = np.stack([np.outer(r, np.cos(phi)), np.outer(r, np.sin(phi))], axis=-1)
         points = points.reshape(-1, 2)
         weights = np.repeat(0.25 * w * 2.0 * np.pi / count, count)
-        values = array("function", function(points.copy()), (len(points),))
+        values = array("function", called("function", function, points.copy()), (len(points),))
         return np.asarray((weights * values) @ self.evaluate(points))
 
     def __repr__(self) -> str:

@@ -1,4 +1,6 @@
-"""10,000 random calls over the whole public API: no crash, no hang, no words but the package's own.
+"""All calls with one wrong argument, and 10,000 random ones, over the whole public API.
+
+No crash, no hang, no words but the package's own.
 
 Not collected by default. ``nox -s attack``, or ``pytest tests/attack/attack_calls.py``, with
 ``M4DL_ATTACK_CALLS`` and ``M4DL_ATTACK_SEED`` for another number or other calls. A failure names
@@ -16,6 +18,11 @@ from attack.attackers import attack
 CALLS = int(os.environ.get("M4DL_ATTACK_CALLS", "10000"))
 SEED = int(os.environ.get("M4DL_ATTACK_SEED", "1"))
 BATCH = 250
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_each_argument_by_itself(part: int, tmp_path: Path) -> None:
+    assert attack(part, "each", tmp_path) == []
 
 
 @pytest.mark.parametrize("number", range(-(-CALLS // BATCH)))

@@ -11,8 +11,11 @@ from typing import Any
 BATCH = Path(__file__).with_name("batch.py")
 
 
-def attack(seed: int, count: int, folder: Path) -> list[dict[str, Any]]:
-    """Return the complaints of ``count`` calls; a crash or a hang is one, with the last call."""
+def attack(seed: int, count: int | str, folder: Path) -> list[dict[str, Any]]:
+    """Return the complaints of ``count`` calls; a crash or a hang is one, with the last call.
+
+    With ``"each"``: of all calls of the part ``seed``, each with one argument replaced.
+    """
     log = folder / f"last-call-{seed}.json"
     done = subprocess.run(
         [sys.executable, str(BATCH), str(seed), str(count), str(log)],

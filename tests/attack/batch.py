@@ -1,4 +1,5 @@
-"""One batch of random calls in a process of its own: ``python batch.py SEED COUNT LOG``.
+"""One batch of calls in a process of its own: ``python batch.py SEED COUNT LOG``, or with PART
+and ``each`` for SEED and COUNT one part of all calls with one argument replaced.
 
 Each call is written to LOG before it is made, so that a crash or a hang has a name. What is wrong
 with a call is printed as one line of JSON.
@@ -21,6 +22,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from calls import Call, calls  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from values import VALUES, WRONG  # noqa: E402
 
+PARTS = 8
 SECONDS = 60
 """For one call, all of which take milliseconds when their arguments are right."""
 MEMORY = 6 * 2**30
@@ -75,7 +78,8 @@ def complaint(error: BaseException) -> str | None:
         return None if "hostile" in text or isinstance(error, PLAIN) else said
     if isinstance(error, MemoryError) and "std::" not in text:
         return None
-    if not isinstance(error, PLAIN) or FOREIGN.search(text):
+    # what follows is a user's own traceback
+    if not isinstance(error, PLAIN) or FOREIGN.search(text.partition("Traceback")[0]):
         return said
     if not last.filename.startswith(PACKAGE):
         return f"not the package's own words: {said}"
@@ -150,12 +154,27 @@ def batch(seed: int, count: int, log: Path) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def each(part: int, log: Path) -> list[dict[str, Any]]:
+    """Replace each argument by each value, in one of ``PARTS`` of the calls."""
+    out = []
+    for name, call in sorted(calls().items())[part::PARTS]:
+        for key, value in product(sorted(call.arguments), sorted(VALUES)):
+            log.write_text(json.dumps({"call": name, "changed": {key: value}}))
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
+            said = attempt(name, call, {key: value})
+            faulthandler.cancel_dump_traceback_later()
+            if said is not None:
+                out.append({"call": name, "changed": {key: value}, "said": said})
+    return out
+
+
 def main() -> None:
-    seed, count, log = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).resolve()
+    seed, log = int(sys.argv[1]), Path(sys.argv[3]).resolve()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # where stores go
-        for one in batch(seed, count, log):
+        found = each(seed, log) if sys.argv[2] == "each" else batch(seed, int(sys.argv[2]), log)
+        for one in found:
             print(json.dumps(one), flush=True)
         os.chdir("/")
 

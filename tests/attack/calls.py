@@ -174,7 +174,7 @@ def constructors() -> dict[str, Call]:
             "mesh": p["mesh"], "std": 1.0, "length": 0.2, "smoothness": 1.0,
             "mean": lambda x: x[:, 0], "boundary": "corrected"}),
         "SeriesPrior": Call(m4dl.SeriesPrior, {
-            "mesh": p["grid"], "modes": 5, "alpha": 2.0, "std": 1.0, "mean": 0.0, "at": "nodes"}),
+            "mesh": p["grid"], "modes": 4, "alpha": 2.0, "std": 1.0, "mean": 0.0, "at": "nodes"}),
         "SparsePrior": Call(m4dl.SparsePrior, {
             "A": eye, "D": eye, "mean": 0.0, "coordinates": square, "domain": None, "at": None}),
         "VectorPrior": Call(m4dl.VectorPrior, {
@@ -292,7 +292,7 @@ def functions() -> dict[str, Call]:
         "schrodinger_disk": Call(testing.schrodinger_disk, {
             "points": [[0.1, 0.2]], "f": 1.1, "boundary": 1.0, "radius": 1.0}),
         "schrodinger_interval": Call(testing.schrodinger_interval, {
-            "x": [0.1, 0.2], "f": 1.1, "boundary": 1.0}),
+            "x": [0.1, 0.2], "f": 1.1, "boundary": 1.0}, {"x": ("liar",)}),
         "gaussian_posterior": Call(testing.gaussian_posterior, {
             "matrix": np.ones((3, 4)), "prior_mean": np.zeros(4), "prior_cov": np.eye(4),
             "data": np.zeros(3), "noise_std": 1.0}),
@@ -332,9 +332,11 @@ def methods() -> dict[str, Call]:
         "grid.contains": Call(p["grid"].contains, {"points": points}),
         "grid.axes": Call(p["grid"].axes, {"at": "nodes"}),
         "disk.contains": Call(p["disk"].contains, {"points": points}),
-        "disk.boundary": Call(p["disk"].boundary, {"fraction": [0.1, 0.2]}),
+        "disk.boundary": Call(
+            p["disk"].boundary, {"fraction": [0.1, 0.2]}, {"fraction": ("liar",)}),
         "polygon.contains": Call(p["polygon"].contains, {"points": points}),
-        "polygon.boundary": Call(p["polygon"].boundary, {"fraction": [0.1, 0.2]}),
+        "polygon.boundary": Call(
+            p["polygon"].boundary, {"fraction": [0.1, 0.2]}, {"fraction": ("liar",)}),
         "rays.path": Call(p["rays"].path, {"count": 4}),
         "rays.quadrature": Call(p["rays"].quadrature, {"step": 0.2}),
         "geodesics.path": Call(p["geodesics"].path, {"count": 4}),

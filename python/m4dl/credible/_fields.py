@@ -15,6 +15,7 @@ from .._defined import defined
 from .._fixed import Fixed
 from .._validate import Array
 from ..draws import Draws, Moments
+from ..meshes import check_mesh
 from ..norms import SupNorm, norm_of
 from ._region import LEVEL, Region, each, fewest_of, level_of, need_count, need_draws, radius_of
 
@@ -46,6 +47,8 @@ class Ball:
             raise ValueError(
                 f"domain and at belong together, got domain={self.domain!r} and at={self.at!r}"
             )
+        if self.domain is not None and self.at is not None:
+            check_mesh("domain", self.domain).size_of(self.at)
 
     def of(self, draws: Draws, level: float = LEVEL) -> FieldRegion:
         """Make the ball of posterior probability ``level`` around the mean of the draws.
@@ -92,6 +95,8 @@ class Band:
     def of(self, draws: Draws | Moments, level: float = LEVEL) -> BandRegion:
         """Make the band of posterior probability ``level``; raises as :meth:`Ball.of`."""
         level = level_of(level)
+        if not isinstance(draws, Draws | Moments):
+            raise TypeError(f"a band needs draws or moments, got {type(draws).__name__}")
         mean, std = draws.mean(), draws.std()
         if draws.chains * draws.draws < 2:
             raise ValueError("a band needs at least 2 draws, got 1")

@@ -52,6 +52,8 @@ class Interval(Fixed):
         _validate.choice("kind", self.kind, ("equal-tailed", "highest-density"))
         if not callable(self.functional) and not isinstance(self.functional, str):
             weights = _validate.array("functional", self.functional, (None,))
+            if not weights.size:
+                raise ValueError("functional must hold at least one weight, got none")
             object.__setattr__(self, "functional", weights)
         super().__post_init__()
 
@@ -126,11 +128,16 @@ class Ellipsoid(Fixed):
     functionals: Sequence[ArrayLike | Functional]
 
     def __post_init__(self) -> None:
-        if isinstance(self.functionals, str) or len(self.functionals) == 0:
+        given = _validate.sequence("functionals", self.functionals, "weights or functions")
+        if any(isinstance(f, str) for f in given):
+            raise TypeError(f"functionals must be weights or functions, got {given!r:.60}")
+        if not given:
             raise ValueError(f"functionals must hold at least one, got {self.functionals!r}")
-        object.__setattr__(
-            self, "functionals", tuple(Interval(f).functional for f in self.functionals)
-        )
+        chosen = tuple(Interval(f).functional for f in given)
+        sizes = {len(f) for f in chosen if not callable(f)}
+        if len(sizes) > 1:
+            raise ValueError(f"functionals must have as many weights, got {sorted(sizes)}")
+        object.__setattr__(self, "functionals", chosen)
         super().__post_init__()
 
     def of(self, draws: Draws, level: float = LEVEL) -> EllipsoidRegion:

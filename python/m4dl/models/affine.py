@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy import sparse
 
 from .. import _core
 from .._sparse import Triplets, symmetric_lower, triplets
-from .._validate import array
+from .._validate import array, sequence
 from ..meshes import Mesh
 from .base import Model
 from .options import check_link, check_solver
@@ -105,9 +104,8 @@ def _stack_terms(terms: Any, n: int) -> tuple[Triplets, Any, int]:
         out = Triplets((n, n), row[lower], column[lower], flat.value[lower])
         _require_symmetric(flat, n)
         return out, flat.column[lower], flat.shape[1]
-    if not isinstance(terms, Sequence | np.ndarray):
-        raise TypeError(f"terms must be a sequence of matrices, got {type(terms).__name__}")
-    parts = [symmetric_lower(f"terms[{k}]", a, n) for k, a in enumerate(terms)]
+    matrices = sequence("terms", terms, "matrices")
+    parts = [symmetric_lower(f"terms[{k}]", a, n) for k, a in enumerate(matrices)]
     if not parts:
         raise ValueError("terms must hold at least one matrix, got none")
     parameter = np.repeat(np.arange(len(parts)), [len(p.value) for p in parts])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import choice, integer
+from .._validate import choice, integer, shape_of
 from ..meshes import Grid, Mesh, SimplexMesh, check_mesh, check_points
 from .base import Model
 from .options import Nodal, check_link, check_solver, nodal
@@ -77,7 +76,7 @@ class Darcy(Model):
                     f"grid must have at least 2 cells along each axis, got {mesh.cells}"
                 )
             if blocks is not None:
-                if np.shape(blocks) != (mesh.dim,) or any(
+                if shape_of("blocks", blocks) != (mesh.dim,) or any(
                     integer("blocks", b, 1) > n or n % b
                     for b, n in zip(blocks, mesh.cells, strict=True)
                 ):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
 from .. import _core
-from .._validate import Array, array
+from .._validate import Array, array, rows, shape_of, short
 from ..rays import RayFamily
 from ._paths import check_field, make_paths, step_or_default
 from .base import Model
@@ -90,13 +90,14 @@ class NonAbelianXRay(Model):
 
     def matrices(self, y: ArrayLike) -> Array:
         """Return data (..., m) as matrices (..., N, n, n), complex for su(2)."""
-        values = array("y", y).copy()
+        values = rows("y", y, self.outputs)[0].reshape(shape_of("y", y)).copy()
         out = values.reshape(*values.shape[:-1], *self.data_shape)
         return out @ np.array([1.0, 1.0j]) if self.group == "su(2)" else out
 
     def vector(self, matrices: ArrayLike) -> Array:
         """Return matrices (..., N, n, n) as data (..., m): the inverse of :meth:`matrices`."""
-        c = np.array(matrices)
+        shape_of("matrices", matrices)
+        c = np.asarray(matrices)
         if self.group == "su(2)":
             c = np.stack([c.real, c.imag], axis=-1)
         shape = self.data_shape
@@ -123,6 +124,7 @@ class NonAbelianXRay(Model):
         ValueError
             If a matrix is not skew, or for su(2) not skew-Hermitian without a trace.
         """
+        shape_of("field", field)
         phi, basis = np.asarray(field), _basis(self.group, self.n)
         size = self.parameters // self.components
         if phi.shape[-3:] != (size, self.n, self.n):
@@ -161,13 +163,16 @@ class NonAbelianXRay(Model):
 
 
 def _group(group: Any) -> tuple[str, int]:
-    if group == "so(3)":
+    name = group if isinstance(group, str) else ""
+    if name == "so(3)":
         return "so3", 3
-    if group == "su(2)":
+    if name == "su(2)":
         return "su2", 2
-    found = re.fullmatch(r"so\((\d+)\)", group) if isinstance(group, str) else None
+    found = re.fullmatch(r"so\((\d+)\)", name)
     if found is None or not 2 <= int(found[1]) <= LARGEST:
-        raise ValueError(f"group must be 'su(2)', or 'so(2)' to 'so({LARGEST})', got {group!r}")
+        raise ValueError(
+            f"group must be 'su(2)', or 'so(2)' to 'so({LARGEST})', got {short(group)}"
+        )
     return "so", int(found[1])
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._validate import Array, array, choice, number
+from .._callback import called
+from .._validate import Array, array, choice, number, shape_of
 from ..meshes import Mesh
 
 Nodal = float | ArrayLike | Callable[[Array], ArrayLike]
@@ -18,11 +20,10 @@ LINKS = ("exp", "identity", "softplus")
 def nodal(name: str, value: Nodal, mesh: Mesh) -> Array:
     """A number, an array of nodal values or a function of the coordinates, as nodal values."""
     x = mesh.coordinates("nodes")
-    if callable(value):
-        value = value(x)
-    if np.ndim(value) == 0:
-        return np.full(len(x), number(name, value))
-    return array(name, value, (len(x),))
+    values: Any = called(name, value, x) if callable(value) else value
+    if shape_of(name, values) == ():
+        return np.full(len(x), number(name, values))
+    return array(name, values, (len(x),))
 
 
 def check_link(link: str, floor: float) -> tuple[str, float]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import Array, array, number
+from .._callback import called
+from .._validate import Array, array, number, shape_of
 from ..rays import RayFamily, Rays
 from ..zernike import ZernikeBasis
 from ._paths import check_field, make_paths, sampling, step_or_default
@@ -129,8 +130,10 @@ class AttenuatedXRay(Model):
 def _known(attenuation: Any, field: Any, at: str, points: Array) -> Array:
     """The attenuation at the points of the paths."""
     if callable(attenuation):
-        return array("attenuation", attenuation(points.copy()), (len(points),))
-    if np.ndim(attenuation) == 0:
+        return array(
+            "attenuation", called("attenuation", attenuation, points.copy()), (len(points),)
+        )
+    if shape_of("attenuation", attenuation) == ():
         return np.full(len(points), number("attenuation", attenuation))
     node, weight = sampling(field, at, points)
     size = field.size if isinstance(field, ZernikeBasis) else field.size_of(at)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
+from .._callback import called
 from .._fixed import Rebuilt
 from .._names import check_names
 from .._scale import column_norms
@@ -23,6 +24,7 @@ from .._validate import (
     rows,
     rows_with,
     seed_number,
+    shape_of,
     thread_count,
 )
 from ..meshes import Mesh, check_domain
@@ -195,8 +197,7 @@ class Prior(Rebuilt):
 
 def mean_field(mean: MeanLike, mesh: Mesh, at: str, size: int) -> Array:
     """Return a number, values or a function of the coordinates as values (D,)."""
-    if callable(mean):
-        mean = mean(mesh.coordinates(at))
-    if np.ndim(mean) == 0:
-        return np.full(size, number("mean", mean))
-    return array("mean", mean, (size,)).copy()
+    value: Any = called("mean", mean, mesh.coordinates(at)) if callable(mean) else mean
+    if shape_of("mean", value) == ():
+        return np.full(size, number("mean", value))
+    return array("mean", value, (size,)).copy()

@@ -17,6 +17,10 @@ from . import _density
 from .base import MeanLike, Prior, mean_field
 from .sparse import sparse_core, sparse_log_determinant, sparse_variance
 
+SMOOTHEST = 100
+"""On triangles each unit of smoothness is another solve; sooner than here nothing but rounding is
+left of a field."""
+
 Keep = Callable[[str, Callable[[], Array]], Array]
 """Returns what was found before, where the prior comes out of a pickle."""
 
@@ -209,6 +213,8 @@ def _sparse_core(
 
 def _operator(mesh: SimplexMesh, length: float, nu: float) -> tuple[Any, Array, int]:
     """A = kappa^2 M + S, the diagonal of M, and alpha."""
+    if nu > SMOOTHEST:
+        raise ValueError(f"smoothness must be at most {SMOOTHEST} on this mesh, got {nu:g}")
     alpha = round(nu + mesh.dim / 2)
     if abs(nu + mesh.dim / 2 - alpha) > 1e-12:
         allowed = ", ".join(

@@ -39,7 +39,8 @@ def rescale_for(
     if smoothing < 0:
         raise ValueError(f"kappa must not be negative, got {smoothing}")
     exponent = positive("multiple", multiple) * dim / (4 * alpha + 4 * smoothing + 2 * dim)
-    return float((positive("N", N) / positive("sigma", sigma) ** 2) ** -exponent)
+    # sigma^2 alone may under- or overflow
+    return float(positive("N", N) ** -exponent * positive("sigma", sigma) ** (2 * exponent))
 
 
 def contraction_rate(alpha: float, kappa: float, d: int, *, order: float = 0.0) -> float:

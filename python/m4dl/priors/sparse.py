@@ -12,7 +12,7 @@ from scipy import sparse
 from .. import _core
 from .._progress import PATIENCE, Bar
 from .._sparse import symmetric_lower, triplets
-from .._validate import Array, array
+from .._validate import Array, array, shape_of
 from ..meshes import Mesh
 from . import _density
 from .base import Prior
@@ -50,11 +50,11 @@ class SparsePrior(Prior):
         if not sparse.issparse(A) or A.ndim != 2 or A.shape[0] != A.shape[1]:
             raise TypeError(f"A must be a square sparse matrix, got {type(A).__name__}")
         n = A.shape[0]
-        if D is not None and np.shape(D)[1:] == (0,):
+        if D is not None and shape_of("D", D)[1:] == (0,):
             raise ValueError(f"D must have at least one column, got shape {D.shape}")
         m = (
             np.broadcast_to(array("mean", mean), (n,))
-            if np.ndim(mean) == 0
+            if shape_of("mean", mean) == ()
             else array("mean", mean, (n,))
         )
         x = (
