@@ -5,6 +5,7 @@ from ._compare import Comparison, compare_kernels
 from ._core import build_info
 from ._delayed import DelayedAcceptance
 from ._disk_mesh import disk_mesh
+from ._kept_moments import Moments
 from ._langevin import LangevinGuarantee, langevin_guarantee
 from ._laplace import Laplace, laplace
 from ._map import MapEstimate, find_map
@@ -15,7 +16,7 @@ from ._ula_bias import UlaBias, ula_bias
 from .calibration import rank_test, sbc
 from .coverage import coverage_study
 from .domains import Disk, Polygon
-from .draws import Draws, Moments
+from .draws import Draws
 from .geodesics import Geodesics
 from .kernels import HMC, MALA, PCN, ULA
 from .meshes import Grid, TetrahedronMesh, TriangleMesh

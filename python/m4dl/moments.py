@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ._callback import Functional, functional_values
+from ._kept_moments import Moments
 from ._record import PerDraw, per_draw
 from ._validate import Array
-from .draws import Moments
 
 CHUNK_BYTES = 32 * 2**20
 """Draws are gathered to chunks of at most this size (or one draw), then absorbed or written."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ._callback import Functional
-    from .draws import Draws, Moments
+    from ._kept_moments import Moments
+    from .draws import Draws
 
 _TRUTH = "#d62728"
 _CHAIN_POINTS = 2000  # a trace shows at most so many draws of a chain; a page has no more pixels

@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike
 
 from . import _validate
 from ._callback import Functional, check_functionals
+from ._kept_moments import Moments
 from ._learn import Lessons
 from ._loop import DrawsRecorder, Loop, Recorder
 from ._problem import Problem
 from ._start import prepare
 from ._validate import Array
-from .draws import Draws, Moments
+from .draws import Draws
 from .kernels import Kernel, adapted_target
 from .moments import MomentsRecorder
 from .posterior import Posterior, check_posterior

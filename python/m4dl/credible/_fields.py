@@ -13,8 +13,9 @@ from scipy import stats
 from .. import _validate
 from .._defined import defined
 from .._fixed import Fixed
+from .._kept_moments import Moments
 from .._validate import Array
-from ..draws import Draws, Moments
+from ..draws import Draws
 from ..meshes import check_mesh
 from ..norms import SupNorm, norm_of
 from ._region import LEVEL, Region, each, fewest_of, level_of, need_count, need_draws, radius_of

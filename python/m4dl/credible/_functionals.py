@@ -15,8 +15,9 @@ from .. import _validate, diagnostics
 from .._callback import Functional, functional_values
 from .._defined import defined
 from .._fixed import Fixed
+from .._kept_moments import Moments
 from .._validate import Array
-from ..draws import Draws, Moments
+from ..draws import Draws
 from ._region import LEVEL, Region, fewest_of, level_of, need_count, need_draws, radius_of
 
 if TYPE_CHECKING:

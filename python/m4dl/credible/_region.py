@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from .. import _validate, diagnostics
 from .._defined import defined
 from .._fixed import Fixed
+from .._kept_moments import Moments
 from .._validate import Array
-from ..draws import Draws, Moments
+from ..draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
