@@ -134,6 +134,18 @@ def sanitize_threads(session: nox.Session) -> None:
 
 
 @nox.session
+def attack(session: nox.Session) -> None:
+    """Attack the package as `tests` does, a hundred times as hard: an hour."""
+    session.install(".[test]", env=JOBS)
+    session.run(
+        "pytest",
+        "-q",
+        *session.posargs,
+        *sorted(map(str, Path("tests/attack").glob("attack_*.py"))),
+    )
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks on one core."""
     session.install(".[test]", env=JOBS)

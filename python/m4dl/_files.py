@@ -77,7 +77,7 @@ def save(path: Path, sections: Sections) -> str:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     bare = buffer.getvalue()
-    comment = digest(bare).encode()
+    comment = _seal(path, bare).encode()
     replace(path, bare[:-2] + len(comment).to_bytes(2, "little") + comment)
     return digest(bare)
 
@@ -96,15 +96,20 @@ def load(path: Path) -> tuple[Sections, str]:
         raise damaged(path, error) from error
     # the archive as it was without its comment, whose length is the field before it
     size = len(digest(b""))
-    bare = digest(data[: -size - 2] + b"\0\0")
-    if data[-size - 2 :] != size.to_bytes(2, "little") + bare.encode():
+    bare = data[: -size - 2] + b"\0\0"
+    if data[-size - 2 :] != size.to_bytes(2, "little") + _seal(path, bare).encode():
         raise damaged(path, "its digest differs from its contents")
     sections: Sections = {}
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         for name in file.files:
             section, key = name.split("/", 1)
             sections.setdefault(section, {})[key] = file[name]
-    return sections, bare
+    return sections, digest(bare)
+
+
+def _seal(path: Path, bare: bytes) -> str:
+    """Digest of a file's contents in its own place: another file of the store is not it."""
+    return digest(path.name.encode() + b"\0" + bare)
 
 
 def aside_name(name: str) -> str:
