@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .._validate import integer, number, positive
 
 
@@ -40,7 +42,10 @@ def rescale_for(
         raise ValueError(f"kappa must not be negative, got {smoothing}")
     exponent = positive("multiple", multiple) * dim / (4 * alpha + 4 * smoothing + 2 * dim)
     # sigma^2 alone may under- or overflow
-    return float(positive("N", N) ** -exponent * positive("sigma", sigma) ** (2 * exponent))
+    log = exponent * (2 * math.log(positive("sigma", sigma)) - math.log(positive("N", N)))
+    if not abs(log) < 700:
+        raise ValueError(f"the factor must be a number, got e^{log:.3g}: multiple={multiple}")
+    return math.exp(log)
 
 
 def contraction_rate(alpha: float, kappa: float, d: int, *, order: float = 0.0) -> float:
