@@ -75,7 +75,7 @@ def save(path: Path, sections: Sections) -> str:
     """
     arrays = {f"{name}/{key}": v for name, part in sections.items() for key, v in part.items()}
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, **arrays)  # allow_pickle= would be one more array to NumPy before 2.1
     bare = buffer.getvalue()
     comment = _seal(path, bare).encode()
     replace(path, bare[:-2] + len(comment).to_bytes(2, "little") + comment)

@@ -101,6 +101,9 @@ class StoredArray(NDArrayOperatorsMixin):
             return getattr(args[0], function.__name__)
         return function(*_loaded(args), **_loaded(options))
 
+    def __pow__(self, exponent: Any) -> Any:
+        return self._whole() ** exponent  # NumPy 1 squares otherwise than np.power
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
