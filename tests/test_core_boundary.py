@@ -95,6 +95,12 @@ def test_no_potential_is_no_run() -> None:
         _core.Linearised(None, np.zeros((2, 4)), 1)
 
 
+def test_no_points_are_in_no_cell() -> None:
+    """Bins of no points had no lowest one."""
+    node, weight = MESH.interpolate(np.zeros((0, 2)))
+    assert node.shape == weight.shape == (0, 3)
+
+
 def test_points_whose_distance_overflows_find_their_cells() -> None:
     """infinity times 0 is NaN, which is no number of a bin: with width 2e308 there is one bin."""
     far = np.array([[1e308, 0.0], [-1e308, 0.5], [0.5, 0.45]])

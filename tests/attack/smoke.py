@@ -2,9 +2,9 @@
 
 Every model, prior and kernel of the catalogue in several blocks of chains on three threads, every
 solver from both sides of the size at which one solve takes all threads, an object of every public
-class, stores, users' functions that raise, users' threads, and damaged arguments. Whatever has a
-number is compared with one thread, bit for bit. ``nox -s sanitize`` and ``nox -s sanitize_threads``
-run it; with the core as published it is a test that takes seconds.
+class, stores, users' functions that raise, and users' threads. Whatever has a number is compared
+with one thread, bit for bit. ``nox -s sanitize`` and ``nox -s sanitize_threads`` run it; with the
+core as published it is a test that takes seconds.
 """
 
 from __future__ import annotations

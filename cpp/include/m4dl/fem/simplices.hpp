@@ -55,6 +55,7 @@ public:
         constexpr double slack = 1e-10;  // a point on a face belongs to either side
         require(at.cols() == D, "points must have ", D, " columns, got ", at.cols());
         std::vector<Weights> out(static_cast<std::size_t>(at.rows()));
+        if (out.empty()) return out;
         const Points x = at;  // with its number of columns known
         const PointBins<D> bins(x);
         for (const Cell& cell : cells_)
