@@ -36,7 +36,8 @@ from rows import (
 )
 
 MATRIX = np.random.default_rng(2).standard_normal((4, 5))
-SPARSE = sp.random_array((6, 9), density=0.3, rng=np.random.default_rng(3), format="csr")
+_VALUES = np.random.default_rng(3).random((2, 6, 9))
+SPARSE = sp.csr_array(np.where(_VALUES[0] < 0.3, _VALUES[1], 0.0))
 
 MODELS = [
     schrodinger(o.Box((9,)), "nodes"),
