@@ -111,6 +111,29 @@ def test_the_threshold_chooses_the_rank(passes: int) -> None:
         assert len(fit.spectrum) >= expected + 16
 
 
+def test_no_more_than_most_eigenpairs() -> None:
+    """The leading ones, with the oversampling to spare; more than there are is no limit."""
+    rng = np.random.default_rng(5)
+    left, right = (np.linalg.qr(rng.standard_normal((80, 80)))[0] for _ in range(2))
+    matrix = left * np.geomspace(30.0, 0.3, 80) @ right
+    posterior = m4dl.Posterior(
+        m4dl.LinearModel(matrix),
+        m4dl.GaussianPrior(np.zeros(80), 1.0),
+        data=np.ones(80),
+        noise=m4dl.GaussianNoise(1.0),
+    )
+    exact = np.geomspace(30.0, 0.3, 80) ** 2
+    fit = m4dl.laplace(posterior, most=20, seed=1)
+    assert fit.rank == 20
+    np.testing.assert_allclose(fit.eigenvalues[:10], exact[:10], rtol=1e-2)
+    assert len(fit.spectrum) == 36
+    whole, limited = m4dl.laplace(posterior, seed=1), m4dl.laplace(posterior, most=80, seed=1)
+    np.testing.assert_array_equal(whole.eigenvalues, limited.eigenvalues)
+    assert whole.rank == 80
+    with pytest.raises(ValueError, match="most is for a rank that is not given, got rank=3"):
+        m4dl.laplace(posterior, rank=3, most=5)
+
+
 def test_a_rank_is_kept_and_two_passes_are_better() -> None:
     posterior, values = decaying()
     errors = {}

@@ -91,6 +91,19 @@ def test_a_map_that_gave_up_is_told_and_kept(monkeypatch: pytest.MonkeyPatch) ->
     assert f"Before the first step: {note}" in " ".join(str(draws.summary()).split())
 
 
+def test_a_metric_of_limited_rank_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the posterior is right all the same: steps are as short as the other directions need."""
+    posterior, mean, covariance = linear()
+    monkeypatch.setattr(m4dl._start, "MOST_DIRECTIONS", 2)
+    draws = sample(posterior, m4dl.HMC(), draws=2000, warmup=300, chains=4)
+    (note,) = draws.notes
+    assert note.startswith("the data inform more than the 2 directions that the metric holds")
+    assert "rank 2" in draws.kernel
+    # five standard errors, of which each of nine is exceeded once in a million runs
+    assert (np.abs(draws.mean() - mean) < 5 * draws.mcse()).all()
+    np.testing.assert_allclose(draws.std(), np.sqrt(np.diag(covariance)), rtol=0.1)
+
+
 class Stop(Exception):
     pass
 

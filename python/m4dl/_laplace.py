@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _validate
 from ._fixed import Fixed
 from ._map import MapEstimate, find_map, need_tangent
+from ._progress import PATIENCE, Bar
 from ._scale import column_norms
 from ._streams import Purpose, derived_seed
 from ._tell import tell
@@ -159,11 +160,13 @@ def laplace(
     rank: int | None = None,
     *,
     threshold: float = 0.01,
+    most: int | None = None,
     at: MapEstimate | ArrayLike | None = None,
     passes: int = 2,
     oversampling: int = 16,
     seed: int = 0,
     threads: int = 0,
+    progress: bool = True,
 ) -> Laplace:
     """Approximate a posterior by a Gaussian at its most probable point.
 
@@ -180,6 +183,9 @@ def laplace(
     threshold : float
         Eigenvalues below it are left out when no rank is given: they change a variance by less than
         this share.
+    most : int, optional
+        No more eigenpairs than this when no rank is given; the time grows like their square. The
+        variances of directions beyond them are left at the prior's.
     at : MapEstimate or (W,) array, optional
         The point m in white space; by default that of :func:`find_map`.
     passes : {1, 2}
@@ -191,6 +197,8 @@ def laplace(
         Of the random directions (and of the starts of :func:`find_map`).
     threads : int
         0 is OpenMP's own choice.
+    progress : bool
+        Show on stderr what takes longer than two seconds.
 
     Returns
     -------
@@ -223,13 +231,20 @@ def laplace(
             f"{posterior.data.size} data, got {rank}"
         )
     threshold = _validate.positive("threshold", threshold)
+    if most is not None:
+        if rank is not None:
+            raise ValueError(f"most is for a rank that is not given, got rank={rank}")
+        limit = min(limit, _validate.integer("most", most, 1))
     if _validate.integer("passes", passes, 1) > 2:
         raise ValueError(f"passes must be 1 or 2, got {passes}")
     oversampling = _validate.integer("oversampling", oversampling, 0)
     threads = _validate.thread_count(threads)
+    _validate.flag("progress", progress)
     found: MapEstimate | None = None
     if at is None:
-        found = find_map(posterior, seed=_validate.seed_number(seed), threads=threads)
+        found = find_map(
+            posterior, seed=_validate.seed_number(seed), threads=threads, progress=progress
+        )
     elif isinstance(at, MapEstimate):
         found = at
     xi = _validate.array("at", at if found is None else found.xi, (posterior.white,))  # type: ignore[arg-type]
@@ -241,19 +256,23 @@ def laplace(
         derived_seed(Purpose.LAPLACE_SKETCH, _validate.seed_number(seed)),
         passes,
     )
-    if rank is not None:
-        sketch.extend(min(rank + oversampling, limit))
-    else:
-        # the smallest value found must lie below the threshold, with the oversampling to spare
-        wanted = FIRST
-        while True:
-            sketch.extend(min(wanted, limit))
-            spectrum = sketch.eigenpairs()[0]
-            if sketch.size == limit or (spectrum >= threshold).sum() + oversampling <= sketch.size:
-                break
-            wanted = 2 * sketch.size
+    with Bar(progress, unit="direction", delay=PATIENCE, leave=False) as bar:
+        bar.describe("Laplace approximation", f"of at most {limit}")
+        if rank is not None:
+            sketch.extend(min(rank + oversampling, limit), bar)
+        else:
+            # the smallest value found must lie below the threshold, with the oversampling to spare
+            wanted = FIRST
+            end = min(limit + oversampling, posterior.white, posterior.data.size)
+            while True:
+                sketch.extend(min(wanted, end), bar)
+                spectrum = sketch.eigenpairs()[0]
+                enough = (spectrum >= threshold).sum() + oversampling <= sketch.size
+                if sketch.size == end or enough:
+                    break
+                wanted = 2 * sketch.size
     spectrum, vectors = sketch.eigenpairs()
-    kept = int((spectrum >= threshold).sum()) if rank is None else rank
+    kept = min(int((spectrum >= threshold).sum()), limit) if rank is None else rank
     floor = ROUNDED * np.finfo(np.float64).eps * spectrum[0]
     if floor > threshold and spectrum[-1] < floor:
         tell(
@@ -296,8 +315,9 @@ class _Sketch:
         self.omega = self.image = self.basis = self.second = empty
         self.size = 0
 
-    def extend(self, size: int) -> None:
+    def extend(self, size: int, bar: Bar) -> None:
         """Take as many directions as are missing."""
+        bar.update(size - self.size)
         omega = np.asarray(_core.prior_white_noise(self.seed, size, self.white))[self.size :]
         image = self.apply(omega)
         self.size = size

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _validate
 from ._fixed import Fixed
+from ._progress import PATIENCE, Bar
 from ._streams import Purpose, derived_seed
 from ._tell import tell
 from ._validate import Array
@@ -91,6 +92,7 @@ def find_map(
     tolerance: float = 1e-5,
     max_iterations: int = 50,
     threads: int = 0,
+    progress: bool = True,
 ) -> MapEstimate:
     """Find the most probable white noise: the minimum of Phi(xi) + |xi|^2/2.
 
@@ -115,6 +117,8 @@ def find_map(
     max_iterations : int
     threads : int
         0 is OpenMP's own choice.
+    progress : bool
+        Show on stderr what takes longer than two seconds: iterations, and the smallest gradient.
 
     Returns
     -------
@@ -142,10 +146,12 @@ def find_map(
     tolerance = _validate.positive("tolerance", tolerance)
     most = _validate.integer("max_iterations", max_iterations, 1)
     threads = _validate.thread_count(threads)
+    _validate.flag("progress", progress)
     xi = _starts(starts, seed, posterior.white)
-    search = _Search(posterior, xi, tolerance, threads)
-    while search.busy.any() and search.iteration < most:
-        search.iterate()
+    with Bar(progress, unit="solve", unit_scale=True, delay=PATIENCE, leave=False) as bar:
+        search = _Search(posterior, xi, tolerance, threads, bar)
+        while search.busy.any() and search.iteration < most:
+            search.iterate()
     best = search.best()
     if not np.isfinite(search.objective[best]):
         raise ValueError(
@@ -192,8 +198,10 @@ def need_tangent(name: str, posterior: Posterior) -> None:
 class _Search:
     """All starts at once, in the lanes of a batch; those that have ended stay where they are."""
 
-    def __init__(self, posterior: Posterior, xi: Array, tolerance: float, threads: int) -> None:
-        self.core, self.threads = posterior.core, threads
+    def __init__(
+        self, posterior: Posterior, xi: Array, tolerance: float, threads: int, bar: Bar
+    ) -> None:
+        self.core, self.threads, self.bar = posterior.core, threads, bar
         # the gradient is J' Sigma^{-1/2} times a residual in units of the noise: rounded by delta,
         # it moves the minimum by at most |delta| posterior standard deviations
         whitened = posterior.data / posterior.noise.expand(posterior.data.size)
@@ -207,6 +215,7 @@ class _Search:
         self.forcing = np.full(count, 0.5)
         self.busy = np.ones(count, dtype=bool)
         self.iteration = self.solves = 0
+        self._shown = 0
         self._linearise()
 
     def iterate(self) -> None:
@@ -256,6 +265,7 @@ class _Search:
                 break
             product = d + np.asarray(self.at.product(np.where(open_[:, None], d, 0.0)))
             self.solves += 2 * int(open_.sum())
+            self._show()
             with np.errstate(invalid="ignore", divide="ignore"):
                 curvature = (d * product).sum(axis=1)
                 quotient = np.where(open_, curvature / (d**2).sum(axis=1), 1.0)
@@ -269,6 +279,15 @@ class _Search:
         known = self.busy & (self.norm <= np.sqrt(self.stiffness) * self.rounding) & (square >= 0)
         self.distance[known] = np.minimum(self.norm, np.sqrt(np.abs(square)))[known]
         return p
+
+    def _show(self) -> None:
+        least = self.norm.min(initial=np.inf)
+        self.bar.describe(
+            f"most probable point, iteration {self.iteration + 1}",
+            f"{int(self.busy.sum())} of {len(self.xi)} starts, gradient norm {least:.2g}",
+        )
+        self.bar.update(self.solves - self._shown)
+        self._shown = self.solves
 
     def advice(self, row: int) -> str:
         """Say why a row may have ended before the minimum, and what to do."""

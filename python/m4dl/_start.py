@@ -25,6 +25,9 @@ METRIC_THRESHOLD = 0.1
 """Directions in which the data change a variance by less are left to the prior by the metric."""
 LONG_WARMUP = 200
 """Iterations of warmup with which a metric is learned by default."""
+MOST_DIRECTIONS = 1024
+"""That a metric of the start holds: a step costs some 4 W times as many multiplications, and
+finding them W times their square, which soon exceeds what the sampling takes."""
 MAP_TOLERANCE = 0.01
 """Posterior standard deviations: closer to the mode a start and a centre need not be."""
 NEAR = float(np.log(100.0))
@@ -50,6 +53,7 @@ def prepare(
     seed: int,
     threads: int,
     store: str | os.PathLike[str] | None,
+    progress: bool,
 ) -> Start:
     """Resolve the argument ``start`` of :func:`m4dl.sample`."""
     white = posterior.white
@@ -81,11 +85,20 @@ def prepare(
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = find_map(posterior, seed=seed, tolerance=MAP_TOLERANCE, threads=threads)
-        fit = laplace(posterior, threshold=METRIC_THRESHOLD, at=found, seed=seed, threads=threads)
+        common: dict[str, Any] = {"seed": seed, "threads": threads, "progress": progress}
+        found = find_map(posterior, tolerance=MAP_TOLERANCE, **common)
+        fit = laplace(
+            posterior, threshold=METRIC_THRESHOLD, most=MOST_DIRECTIONS, at=found, **common
+        )
     for warning in caught:
         notes.append(str(warning.message))
         warnings.warn(notes[-1], RuntimeWarning, stacklevel=3)
+    if fit.rank == MOST_DIRECTIONS:
+        notes.append(
+            f"the data inform more than the {MOST_DIRECTIONS:,} directions that the metric holds, "
+            "and steps are as short as the others need; m4dl.laplace has no such limit, and its "
+            "draws are exact for a linear model"
+        )
     # through the compiled map, lane by lane: a chain's start must not depend on their number
     reference = fit.metric.reference(white)
     near = found.minima[found.minima_objectives <= found.objective + NEAR]

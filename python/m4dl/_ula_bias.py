@@ -148,7 +148,8 @@ def ula_bias(
         functionals = check_functionals(
             functionals, posterior.prior.push(np.zeros((2, posterior.white)))
         )
-    begin = prepare(posterior, kernel, start, chains, warmup, seed, threads, None)
+    progress = _validate.flag("progress", progress)
+    begin = prepare(posterior, kernel, start, chains, warmup, seed, threads, None, progress)
     ula = begin.kernel
     h = ula.step_size
     implicit = isinstance(ula.metric, LowRankMetric)

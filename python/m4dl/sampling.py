@@ -161,7 +161,7 @@ def sample(
         raise ValueError(
             'functionals belong to keep="moments"; with keep="draws" use Draws.functional'
         )
-    begin = prepare(posterior, kernel, start, chains, warmup, seed, threads, store)
+    begin = prepare(posterior, kernel, start, chains, warmup, seed, threads, store, progress)
     xi0, kernel = begin.xi, begin.kernel
     lessons = Lessons.of(kernel, posterior.core, chains, warmup)
     run = kernel.start(posterior.core, chains, seed, xi0, threads)
