@@ -126,6 +126,7 @@ int main() {
     check_all(Pcn{0.1, 0.25, 2});
     check_all(Mala{1e-4, 0.57});
     check_all(InfinityMala{1e-4, 0.57});
+    check_all(InfinityMala{1e-4, 0.57, 2});
     check_all(Ula{1e-4});
     check_all(Hmc{1e-2, 0.03, 8, 0.8});
     check_solvers(Mala{1e-4, 0.57});

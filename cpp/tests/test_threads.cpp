@@ -219,6 +219,7 @@ int main() {
     check_blocks(Pcn{0.1, 0.25, 2});
     check_blocks(Mala{1e-4, 0.57});
     check_blocks(InfinityMala{1e-4, 0.57});
+    check_blocks(InfinityMala{1e-4, 0.57, 2});
     check_blocks(Ula{1e-4});
     check_blocks(Hmc{1e-2, 0.03, 8, 0.8});
     check_solvers();

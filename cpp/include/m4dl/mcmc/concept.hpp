@@ -81,6 +81,12 @@ inline Lanes shorter(const Random& random, std::uint64_t step) {
     return (u * Lanes::Constant(kShortest).log()).exp();
 }
 
+inline Lanes sometimes_shorter(bool adapts, const Random& random, std::uint64_t step,
+                               const Lanes& size) {
+    const bool shorten = adapts && step % kShortenth == kShortenth - 1;
+    return shorten ? Lanes(size * shorter(random, step)) : size;
+}
+
 // Copies the proposal into the lanes where `accept` holds.
 inline void accept_lanes(const Mask& accept, const Block& proposal, Block& current) {
     if (!accept.any()) return;

@@ -37,8 +37,7 @@ struct Hmc {
                     std::uint64_t step, const Lanes& size) const {
         const Index count =
             steps(random.shared_uniform(Stream::kTrajectory, step), s.trajectory, size[0]);
-        const bool shorten = s.centre && step % kShortenth == kShortenth - 1;
-        const Lanes eps = shorten ? Lanes(size * shorter(random, step)) : size;
+        const Lanes eps = sometimes_shorter(s.centre != nullptr, random, step, size);
         const Lanes kappa = 0.5 * eps, twice = eps;
         const Rotation turn(kappa);
         random.normals(Stream::kProposal, step, s.noise);
@@ -60,7 +59,7 @@ struct Hmc {
         StepResult result =
             metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
         lost.tell(result);
-        result.tells.setConstant(!shorten);
+        result.tells = (eps == size);
         s.kinetic = s.accepted.select(half_square(s.noise), kinetic);
         result.evaluations = count;
         return result;

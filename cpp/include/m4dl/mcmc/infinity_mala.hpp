@@ -22,7 +22,7 @@ struct InfinityMala {
                     std::uint64_t step, const Lanes& size) const {
         if (is_prior_step(safeguard, step))
             return prior_step<true>(s, potential, random, step, safeguard);
-        const Lanes h = langevin_size(target, random, step, size);
+        const Lanes h = sometimes_shorter(target > 0, random, step, size);
         random.normals(Stream::kProposal, step, s.noise);
         const Lanes kappa = 0.5 * h.sqrt();
         Lanes kicks =

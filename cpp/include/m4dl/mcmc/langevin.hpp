@@ -10,13 +10,6 @@
 
 namespace m4dl {
 
-// MALA's step size if it adapts: every kShortenth step is a shorter one.
-inline Lanes langevin_size(double target, const Random& random, std::uint64_t step,
-                           const Lanes& h) {
-    const bool shorten = target > 0 && step % kShortenth == kShortenth - 1;
-    return shorten ? Lanes(h * shorter(random, step)) : h;
-}
-
 inline void langevin_proposal(ChainState& s, const Random& random, std::uint64_t step,
                               const Lanes& h) {
     random.normals(Stream::kProposal, step, s.noise);

@@ -21,7 +21,7 @@ struct Mala {
 
     StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
                     std::uint64_t step, const Lanes& size) const {
-        const Lanes h = langevin_size(target, random, step, size);
+        const Lanes h = sometimes_shorter(target > 0, random, step, size);
         langevin_proposal(s, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         const Lanes root = (0.5 * h).sqrt();
