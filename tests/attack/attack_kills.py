@@ -20,16 +20,18 @@ pytest.importorskip("zarr", minversion="3")
 
 KILLS = int(os.environ.get("M4DL_ATTACK_KILLS", "100"))
 SEED = int(os.environ.get("M4DL_ATTACK_SEED", "1"))
+TESTS = Path(__file__).parents[1]
 SIZE = {"draws": 600, "warmup": 100}
-CHILD = """
+CHILD = f"""
 import sys
+sys.path.insert(0, {str(TESTS)!r})
 import m4dl._loop, m4dl.moments
 from stored import sample
 m4dl._loop.SLICE_SECONDS = 0.0
 m4dl._loop.CHECKPOINT_SECONDS = 0.0
 m4dl.moments.CHUNK_DRAWS = 7
 print("ready", flush=True)
-sample(store=sys.argv[1], keep=sys.argv[2], draws=600, warmup=100)
+sample(store=sys.argv[1], keep=sys.argv[2], **{SIZE!r})
 print("done", flush=True)
 """
 
