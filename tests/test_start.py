@@ -102,6 +102,10 @@ def test_a_metric_of_limited_rank_is_told_of(monkeypatch: pytest.MonkeyPatch) ->
     # five standard errors, of which each of nine is exceeded once in a million runs
     assert (np.abs(draws.mean() - mean) < 5 * draws.mcse()).all()
     np.testing.assert_allclose(draws.std(), np.sqrt(np.diag(covariance)), rtol=0.1)
+    # a limit that leaves nothing out is not worth a word
+    informed = int((m4dl.laplace(posterior).spectrum >= m4dl._start.METRIC_THRESHOLD).sum())
+    monkeypatch.setattr(m4dl._start, "MOST_DIRECTIONS", informed)
+    assert sample(posterior, m4dl.HMC()).notes == ()
 
 
 class Stop(Exception):

@@ -93,7 +93,7 @@ def prepare(
     for warning in caught:
         notes.append(str(warning.message))
         warnings.warn(notes[-1], RuntimeWarning, stacklevel=3)
-    if fit.rank == MOST_DIRECTIONS:
+    if (fit.spectrum >= METRIC_THRESHOLD).sum() > fit.rank:
         notes.append(
             f"the data inform more than the {MOST_DIRECTIONS:,} directions that the metric holds, "
             "and steps are as short as the others need; m4dl.laplace has no such limit, and its "
