@@ -25,8 +25,7 @@ class Interrupt:
         self.requested = False
         self._previous: Any = None
         self._told = False
-        self._pipe: tuple[int, int] | None = None
-        self._waiting: threading.Thread | None = None
+        self._listening: tuple[int, int, threading.Thread] | None = None
 
     def __enter__(self) -> Interrupt:
         # handlers live in the main thread alone, and an ignored SIGINT stays ignored
@@ -42,18 +41,18 @@ class Interrupt:
         if self._previous is None:
             return
         signal.signal(signal.SIGINT, self._previous)
-        if self._pipe is not None:
+        if self._listening is not None:
+            read, write, thread = self._listening
             signal.set_wakeup_fd(-1)
-            os.close(self._pipe[1])  # which ends the thread
-            if self._waiting is not None:
-                self._waiting.join()
-            os.close(self._pipe[0])
+            os.close(write)  # which ends the thread
+            thread.join()
+            os.close(read)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
             self._previous(number, frame)
         self.requested = True
-        if self._pipe is None:
+        if self._listening is None:
             self._tell()
 
     def _listen(self) -> None:
@@ -64,9 +63,9 @@ class Interrupt:
             os.close(read)
             os.close(write)
             return
-        self._pipe = read, write
-        self._waiting = threading.Thread(target=self._wait, args=(read,), daemon=True)
-        self._waiting.start()
+        thread = threading.Thread(target=self._wait, args=(read,), daemon=True)
+        thread.start()
+        self._listening = read, write, thread
 
     def _wait(self, read: int) -> None:
         while signals := os.read(read, 64):

@@ -261,6 +261,7 @@ def laplace(
         if rank is not None:
             sketch.extend(min(rank + oversampling, limit))
             bar.update(sketch.size)
+            spectrum, vectors = sketch.eigenpairs()
         else:
             # the smallest value found must lie below the threshold, with the oversampling to spare
             wanted = FIRST
@@ -269,12 +270,11 @@ def laplace(
                 before = sketch.size
                 sketch.extend(min(wanted, end))
                 bar.update(sketch.size - before)
-                spectrum = sketch.eigenpairs()[0]
+                spectrum, vectors = sketch.eigenpairs()
                 enough = (spectrum >= threshold).sum() + oversampling <= sketch.size
                 if sketch.size == end or enough:
                     break
                 wanted = 2 * sketch.size
-    spectrum, vectors = sketch.eigenpairs()
     kept = min(int((spectrum >= threshold).sum()), limit) if rank is None else rank
     floor = ROUNDED * np.finfo(np.float64).eps * spectrum[0]
     if floor > threshold and spectrum[-1] < floor:

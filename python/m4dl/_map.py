@@ -215,11 +215,14 @@ class _Search:
         self.forcing = np.full(count, 0.5)
         self.busy = np.ones(count, dtype=bool)
         self.iteration = self.solves = 0
-        self._shown = 0
         self._linearise()
 
     def iterate(self) -> None:
         """Take one Gauss-Newton step in each row that is busy."""
+        self.bar.describe(
+            f"most probable point, iteration {self.iteration + 1}",
+            f"{int(self.busy.sum())} of {len(self.xi)} starts, gradient norm {self.norm.min():.2g}",
+        )
         step = self._solve()
         self.busy &= self.distance > self.tolerance
         self.iterations += self.busy
@@ -230,7 +233,7 @@ class _Search:
     def _linearise(self) -> None:
         """Evaluate objective and gradient, and find the rows that have converged or failed."""
         self.at = _core.Linearised(self.core, self.xi, self.threads)
-        self.solves += 2 * int(self.busy.sum())
+        self._count(2 * int(self.busy.sum()))
         self.gradient = np.asarray(self.at.gradient) + self.xi
         norm = np.sqrt((self.gradient**2).sum(axis=1))
         value = np.asarray(self.at.phi) + 0.5 * (self.xi**2).sum(axis=1)
@@ -264,8 +267,7 @@ class _Search:
             if not open_.any():
                 break
             product = d + np.asarray(self.at.product(np.where(open_[:, None], d, 0.0)))
-            self.solves += 2 * int(open_.sum())
-            self._show()
+            self._count(2 * int(open_.sum()))
             with np.errstate(invalid="ignore", divide="ignore"):
                 curvature = (d * product).sum(axis=1)
                 quotient = np.where(open_, curvature / (d**2).sum(axis=1), 1.0)
@@ -280,14 +282,9 @@ class _Search:
         self.distance[known] = np.minimum(self.norm, np.sqrt(np.abs(square)))[known]
         return p
 
-    def _show(self) -> None:
-        least = self.norm.min(initial=np.inf)
-        self.bar.describe(
-            f"most probable point, iteration {self.iteration + 1}",
-            f"{int(self.busy.sum())} of {len(self.xi)} starts, gradient norm {least:.2g}",
-        )
-        self.bar.update(self.solves - self._shown)
-        self._shown = self.solves
+    def _count(self, solves: int) -> None:
+        self.solves += solves
+        self.bar.update(solves)
 
     def advice(self, row: int) -> str:
         """Say why a row may have ended before the minimum, and what to do."""
@@ -327,7 +324,7 @@ class _Search:
                 break
             there = np.where(open_[:, None], self.xi + length * step, self.xi)
             value = np.asarray(self.core.phi(there, self.threads)) + 0.5 * (there**2).sum(axis=1)
-            self.solves += int(open_.sum())
+            self._count(int(open_.sum()))
             least = self.objective + ARMIJO * length * slope + ROUNDING * np.abs(self.objective)
             enough = open_ & (value <= least)  # NaN compares false
             self.xi = np.where(enough[:, None], there, self.xi)

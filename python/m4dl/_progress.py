@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -24,36 +25,31 @@ class Bar:
     def __init__(self, shown: bool, **options: Any) -> None:
         self._bar: Any = None
         if shown and sys.stderr is not None:
-            self._try(self._open, options)
+            with contextlib.suppress(Exception):
+                # a log is written to less often than a terminal
+                often = getattr(sys.stderr, "isatty", bool)()
+                self._bar = tqdm(file=sys.stderr, mininterval=0.1 if often else 10.0, **options)
 
     def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._try(self._bar.close)
+        self._call("close")
 
     def update(self, count: int) -> None:
         """Count so many more."""
-        if self._bar is not None:
-            self._try(self._bar.update, count)
+        self._call("update", count)
 
     def describe(self, phase: str, state: str) -> None:
         """Say what is done, before the bar, and how it goes, after it; from the next update on."""
-        if self._bar is not None:
-            self._try(self._bar.set_description_str, phase, False)
-        if self._bar is not None:
-            self._try(self._bar.set_postfix_str, state, False)
+        self._call("set_description_str", phase, False)
+        self._call("set_postfix_str", state, False)
 
-    def _open(self, options: dict[str, Any]) -> None:
-        # a log is written to less often than a terminal
-        often = getattr(sys.stderr, "isatty", bool)()
-        self._bar = tqdm(file=sys.stderr, mininterval=0.1 if often else 10.0, **options)
-
-    def _try(self, call: Any, *arguments: Any) -> None:
+    def _call(self, name: str, *arguments: Any) -> None:
+        if self._bar is None:
+            return
         try:
-            call(*arguments)
+            getattr(self._bar, name)(*arguments)
         except Exception:
-            if self._bar is not None:
-                self._bar.disable = True  # or it tries again when it is collected
+            self._bar.disable = True  # or it tries again when it is collected
             self._bar = None
