@@ -36,6 +36,22 @@ def sample(of: m4dl.Posterior | None = None, **options: Any) -> Any:
     )
 
 
+def study(make: Callable[[int], m4dl.Posterior], sizes: Any, **options: Any) -> Any:
+    return m4dl.coverage_study(
+        lambda truth, N, rng: make(N),
+        truth=np.zeros(3),
+        sizes=sizes,
+        sets={"first": m4dl.credible.Interval(np.eye(3)[0])},
+        kernel=m4dl.PCN(0.5),
+        seed=1,
+        replicates=2,
+        draws=400,
+        most_rhat=10.0,
+        least_ess=1.0,
+        **options,
+    )
+
+
 def failing(theta: Any) -> Any:
     """No finite value where theta_0 > 1/2."""
     return np.where(theta[:, :1] > 0.5, np.nan, theta)
@@ -68,19 +84,7 @@ def test_a_terminal_that_closes(
     monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(sys, "stderr", Broken(writes, error))
     np.testing.assert_array_equal(sample().theta, whole.theta)
-    study = m4dl.coverage_study(
-        lambda truth, N, rng: posterior(),
-        truth=np.zeros(3),
-        sizes=1,
-        sets={"first": m4dl.credible.Interval(np.eye(3)[0])},
-        kernel=m4dl.PCN(0.5),
-        seed=1,
-        replicates=2,
-        draws=400,
-        most_rhat=10.0,
-        least_ess=1.0,
-    )
-    assert study.used(1)
+    assert study(lambda N: posterior(), 1).used(1)
     m4dl.sbc(posterior(), m4dl.PCN(0.5), replicates=50, draws=1, warmup=5, seed=1)
 
 
@@ -130,22 +134,10 @@ def test_warnings_that_are_errors_do_not_take_the_draws_along(
 
 def test_a_study_is_not_lost_where_one_size_is_hopeless() -> None:
     with pytest.raises(RuntimeError, match="at N = 2 all 2 replicates raised") as caught:
-        m4dl.coverage_study(
-            lambda truth, N, rng: posterior() if N == 1 else 1 / 0,  # type: ignore[arg-type]
-            truth=np.zeros(3),
-            sizes=[1, 2],
-            sets={"first": m4dl.credible.Interval(np.eye(3)[0])},
-            kernel=m4dl.PCN(0.5),
-            seed=1,
-            replicates=2,
-            draws=400,
-            most_rhat=10.0,
-            least_ess=1.0,
-            progress=False,
-        )
-    study = caught.value.study  # type: ignore[attr-defined]
-    assert len(study.used(1)) == 2
-    assert not study.used(2)
+        study(lambda N: posterior() if N == 1 else 1 / 0, [1, 2], progress=False)  # type: ignore[arg-type,return-value]
+    found = caught.value.study  # type: ignore[attr-defined]
+    assert len(found.used(1)) == 2
+    assert not found.used(2)
 
 
 def test_a_pipe_that_is_closed() -> None:

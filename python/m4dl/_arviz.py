@@ -124,10 +124,9 @@ def pointwise_log_likelihood(draws: Draws, posterior: Posterior) -> Array:
     check_draws_of(draws, "posterior", posterior)
     out = posterior._log_density_of_data(outputs(draws, posterior.model))
     # An error e of G, relative to |G|, changes the sum by |(y - G)/sigma| |G/sigma| e.
-    std = posterior.noise.expand(posterior.data.size)
-    found = out.sum(axis=-1) + np.log(std * np.sqrt(2 * np.pi)).sum()
+    found = out.sum(axis=-1) - posterior._log_constant()
     known = draws.log_likelihood
-    loss = np.sqrt(2 * np.abs(known)) * np.linalg.norm(posterior.data / std)
+    loss = np.sqrt(2 * np.abs(known)) * np.linalg.norm(posterior.data / posterior.noise.std)
     gap = np.abs(found - known)
     wrong = ~(gap <= _SAME * (1 + np.abs(known)) + 1e-5 * loss)
     if wrong.any():

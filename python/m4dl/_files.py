@@ -70,8 +70,8 @@ def replace(path: Path, data: bytes) -> None:
 def save(path: Path, sections: Sections) -> str:
     """Replace ``path`` by the arrays, named section/key; return the file's digest.
 
-    It is the comment that ends the archive, which NumPy and zip tools read as ever; its length, two
-    bytes before it, is 0 in what the digest is of.
+    One of it and the file's name is the comment that ends the archive, which NumPy and zip tools
+    read as ever; its length, two bytes before it, is 0 in what the digests are of.
     """
     arrays = {f"{name}/{key}": v for name, part in sections.items() for key, v in part.items()}
     buffer = io.BytesIO()

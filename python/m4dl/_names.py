@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ._validate import short
+from ._validate import sequence, short
 
 Names = tuple[str, ...] | None
 """A name for each parameter; None where they are the values of a field, or have no names."""
@@ -17,11 +14,8 @@ def check_names(names: Any, size: int) -> Names:
     """Return names of ``size`` parameters, all different, as a tuple."""
     if names is None:
         return None
-    several = isinstance(names, Sequence) or (isinstance(names, np.ndarray) and names.ndim == 1)
-    if not several or isinstance(names, str | bytes):
-        raise TypeError(f"names must be a sequence of {size} strings, got {short(names)}")
     seen: dict[str, None] = {}
-    for name in names:
+    for name in sequence("names", names, f"{size} strings"):
         if not isinstance(name, str) or not name:
             raise TypeError(f"names must be strings that are not empty, got {short(name)}")
         if name == "log_likelihood":

@@ -123,8 +123,7 @@ class Record(Fixed):
         """Theta holds fields on the domain, one after the other."""
         if self.domain is not None and self.at is not None:
             check_mesh("domain", self.domain)
-        size = 0 if self.domain is None or self.at is None else self.domain.size_of(self.at)
-        check_domain(self.domain, self.at, self.parameters, max(1, self.parameters // max(1, size)))
+        check_domain(self.domain, self.at, self.parameters, self.components)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -136,7 +135,7 @@ class Record(Fixed):
         """Fields that theta holds one after the other; 1 without a domain."""
         if self.domain is None or self.at is None:
             return 1
-        return max(1, self.parameters // int(self.domain.size_of(self.at)))
+        return max(1, self.parameters // max(1, int(self.domain.size_of(self.at))))
 
     def _values_of(self, component: Any) -> slice:
         """Which parameters are those of one component."""

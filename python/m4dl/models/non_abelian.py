@@ -90,8 +90,8 @@ class NonAbelianXRay(Model):
 
     def matrices(self, y: ArrayLike) -> Array:
         """Return data (..., m) as matrices (..., N, n, n), complex for su(2)."""
-        values = rows("y", y, self.outputs)[0].reshape(shape_of("y", y)).copy()
-        out = values.reshape(*values.shape[:-1], *self.data_shape)
+        values, batch = rows("y", y, self.outputs)
+        out = values.copy().reshape(*batch, *self.data_shape)
         return out @ np.array([1.0, 1.0j]) if self.group == "su(2)" else out
 
     def vector(self, matrices: ArrayLike) -> Array:
