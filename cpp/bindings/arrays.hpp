@@ -78,6 +78,31 @@ void for_lanes(Index rows, int threads, Body&& body, Threads where = Threads::kA
                  [&](Index b) { body(b * kLanes, std::min(kLanes, rows - b * kLanes)); }, where);
 }
 
+// body(first, count, in, out) on blocks of lanes of the batches `ins`, (rows, any size) each, and of
+// those that it fills: (rows, any size), or (rows) for one number a row.
+template <class Body>
+void over_lanes(Index rows, const std::vector<const Array*>& ins, const std::vector<Array*>& outs,
+                int threads, Body&& body, Threads where = Threads::kAcrossBlocks) {
+    struct Rows {
+        double* data;
+        Index size;
+    };
+    std::vector<Rows> to;
+    for (Array* out : outs)
+        to.push_back({out->mutable_data(), out->ndim() == 1 ? 1 : out->shape(1)});
+    for_lanes(
+        rows, threads,
+        [&](Index first, Index count) {
+            std::vector<Block> in(ins.size()), out;
+            for (std::size_t k = 0; k < ins.size(); ++k) load_lanes(*ins[k], first, count, in[k]);
+            for (const Rows& r : to) out.push_back(Block::Zero(r.size, kLanes));
+            body(first, count, std::as_const(in), out);
+            for (std::size_t k = 0; k < to.size(); ++k)
+                store_lanes(out[k], first, count, to[k].data);
+        },
+        where);
+}
+
 inline Index batch_rows(const char* name, const Array& a, Index size) {
     require(a.ndim() == 2 && a.shape(1) == size, name, " must have shape (rows, ", size, ")");
     return a.shape(0);

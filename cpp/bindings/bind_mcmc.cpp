@@ -31,15 +31,10 @@ Array potential_phi(const Potential& p, const Array& xi, int threads) {
     const Index rows = batch_rows("xi", xi, p.white());
     p.require_chains(rows);
     Array out(rows);
-    double* to = out.mutable_data();
-    for_lanes(
-        rows, threads,
-        [&](Index first, Index count) {
-            Potential::Work work(p, {first, count});
-            Block x;
-            load_lanes(xi, first, count, x);
-            const Lanes phi = work.phi(x);
-            std::copy_n(phi.data(), count, to + first);
+    over_lanes(
+        rows, {&xi}, {&out}, threads,
+        [&](Index first, Index count, const auto& in, auto& to) {
+            to[0].row(0) = Potential::Work(p, {first, count}).phi(in[0]);
         },
         p.threads());
     return out;
@@ -50,16 +45,10 @@ py::tuple potential_gradient(const Potential& p, const Array& xi, int threads) {
     const Index rows = batch_rows("xi", xi, p.white());
     p.require_chains(rows);
     Array values(rows), gradients({rows, p.white()});
-    double *to_value = values.mutable_data(), *to_gradient = gradients.mutable_data();
-    for_lanes(
-        rows, threads,
-        [&](Index first, Index count) {
-            Potential::Work work(p, {first, count});
-            Block x, gradient = Block::Zero(p.white(), kLanes);
-            load_lanes(xi, first, count, x);
-            const Lanes phi = work.phi(x, gradient);
-            std::copy_n(phi.data(), count, to_value + first);
-            store_lanes(gradient, first, count, to_gradient);
+    over_lanes(
+        rows, {&xi}, {&values, &gradients}, threads,
+        [&](Index first, Index count, const auto& in, auto& to) {
+            to[0].row(0) = Potential::Work(p, {first, count}).phi(in[0], to[1]);
         },
         p.threads());
     return py::make_tuple(values, gradients);
@@ -71,17 +60,12 @@ Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& d
     p.require_chains(rows);
     require(batch_rows("dxi", dxi, p.white()) == rows, "both arguments must have ", rows, " rows");
     Array out({rows, p.white()});
-    double* to = out.mutable_data();
-    for_lanes(
-        rows, threads,
-        [&](Index first, Index count) {
+    over_lanes(
+        rows, {&xi, &dxi}, {&out}, threads,
+        [&](Index first, Index count, const auto& in, auto& to) {
             Potential::Work work(p, {first, count});
-            Block x, d, product = Block::Zero(p.white(), kLanes);
-            load_lanes(xi, first, count, x);
-            load_lanes(dxi, first, count, d);
-            work.phi(x);
-            work.gauss_newton(d, product);
-            store_lanes(product, first, count, to);
+            work.phi(in[0]);
+            work.gauss_newton(in[1], to[0]);
         },
         p.threads());
     return out;
@@ -99,17 +83,12 @@ public:
         blocks_.resize(static_cast<std::size_t>((rows_ + kLanes - 1) / kLanes));
         phi_ = Array(rows_);
         gradient_ = Array({rows_, p.white()});
-        double *to_phi = phi_.mutable_data(), *to_gradient = gradient_.mutable_data();
-        for_lanes(
-            rows_, threads_,
-            [&](Index first, Index count) {
-                Block x, gradient = Block::Zero(p.white(), kLanes);
-                load_lanes(xi, first, count, x);
+        over_lanes(
+            rows_, {&xi}, {&phi_, &gradient_}, threads_,
+            [&](Index first, Index count, const auto& in, auto& to) {
                 auto& block = blocks_[static_cast<std::size_t>(first / kLanes)];
                 block = std::make_unique<Potential::Work>(p, Chains{first, count});
-                const Lanes phi = block->phi(x, gradient);
-                std::copy_n(phi.data(), count, to_phi + first);
-                store_lanes(gradient, first, count, to_gradient);
+                to[0].row(0) = block->phi(in[0], to[1]);
             },
             p.threads());
     }
@@ -120,14 +99,10 @@ public:
         const Potential& p = *potential_;
         require(batch_rows("dxi", dxi, p.white()) == rows_, "dxi must have ", rows_, " rows");
         Array out({rows_, p.white()});
-        double* to = out.mutable_data();
-        for_lanes(
-            rows_, threads_,
-            [&](Index first, Index count) {
-                Block d, product = Block::Zero(p.white(), kLanes);
-                load_lanes(dxi, first, count, d);
-                blocks_[static_cast<std::size_t>(first / kLanes)]->gauss_newton(d, product);
-                store_lanes(product, first, count, to);
+        over_lanes(
+            rows_, {&dxi}, {&out}, threads_,
+            [&](Index first, Index, const auto& in, auto& to) {
+                blocks_[static_cast<std::size_t>(first / kLanes)]->gauss_newton(in[0], to[0]);
             },
             p.threads());
         return out;
@@ -270,13 +245,9 @@ void bind_mcmc(py::module_& m) {
             [](const Reference& r, const Array& z) {
                 const Index rows = batch_rows("z", z, r.white());
                 Array out({rows, r.white()});
-                double* to = out.mutable_data();
-                for_lanes(rows, 1, [&](Index first, Index count) {
+                over_lanes(rows, {&z}, {&out}, 1, [&](Index, Index, const auto& in, auto& to) {
                     auto work = r.workspace();
-                    Block in, xi = Block::Zero(r.white(), kLanes);
-                    load_lanes(z, first, count, in);
-                    r.push(in, xi, work);
-                    store_lanes(xi, first, count, to);
+                    r.push(in[0], to[0], work);
                 });
                 return out;
             },
