@@ -2,7 +2,7 @@
 
 The layers, lowest first; a header sees its own layer and those below::
 
-    base <- linalg <- fem, stats <- model, prior <- bayes <- mcmc <- bindings
+    base <- linalg <- fem, stats <- model, prior, noise <- bayes <- mcmc <- bindings
 
 Layers that stand side by side, such as models and priors, do not see each other. From ``bayes``
 upwards (bindings excepted) models and priors are reached only through their type-erased headers, so
@@ -26,6 +26,7 @@ RANK = {
     "stats": 2,
     "model": 3,
     "prior": 3,
+    "noise": 3,
     "bayes": 4,
     "mcmc": 5,
     "bindings": 6,

@@ -34,7 +34,7 @@ Array potential_phi(const Potential& p, const Array& xi, int threads) {
     over_lanes(
         rows, {&xi}, {&out}, threads,
         [&](Index first, Index count, const auto& in, auto& to) {
-            to[0].row(0) = Potential::Work(p, {first, count}).phi(in[0]);
+            to[0].row(0) = p.work({first, count})->phi(in[0]);
         },
         p.threads());
     return out;
@@ -48,7 +48,7 @@ py::tuple potential_gradient(const Potential& p, const Array& xi, int threads) {
     over_lanes(
         rows, {&xi}, {&values, &gradients}, threads,
         [&](Index first, Index count, const auto& in, auto& to) {
-            to[0].row(0) = Potential::Work(p, {first, count}).phi(in[0], to[1]);
+            to[0].row(0) = p.work({first, count})->phi(in[0], to[1]);
         },
         p.threads());
     return py::make_tuple(values, gradients);
@@ -63,9 +63,9 @@ Array potential_gauss_newton(const Potential& p, const Array& xi, const Array& d
     over_lanes(
         rows, {&xi, &dxi}, {&out}, threads,
         [&](Index first, Index count, const auto& in, auto& to) {
-            Potential::Work work(p, {first, count});
-            work.phi(in[0]);
-            work.gauss_newton(in[1], to[0]);
+            const auto work = p.work({first, count});
+            work->phi(in[0]);
+            work->gauss_newton(in[1], to[0]);
         },
         p.threads());
     return out;
@@ -87,7 +87,7 @@ public:
             rows_, {&xi}, {&phi_, &gradient_}, threads_,
             [&](Index first, Index count, const auto& in, auto& to) {
                 auto& block = blocks_[static_cast<std::size_t>(first / kLanes)];
-                block = std::make_unique<Potential::Work>(p, Chains{first, count});
+                block = p.work({first, count});
                 to[0].row(0) = block->phi(in[0], to[1]);
             },
             p.threads());
@@ -112,7 +112,7 @@ private:
     SharedPotential potential_;
     int threads_;
     Index rows_ = 0;
-    std::vector<std::unique_ptr<Potential::Work>> blocks_;
+    std::vector<std::unique_ptr<CurvedDensity>> blocks_;
     Array phi_, gradient_;
 };
 
@@ -326,10 +326,9 @@ void bind_mcmc(py::module_& m) {
         .def(
             "set_error_model",
             [](AnyRun& r, const Array& mean, const Array& basis, const Array& weight) {
-                auto error = std::make_shared<ErrorModel>(to_vector(mean), to_matrix(basis),
-                                                          to_vector(weight));
+                const ErrorModel error(to_vector(mean), to_matrix(basis), to_vector(weight));
                 const Released release;
-                r.set_error_model(std::move(error));
+                r.set_error_model(error);
             },
             "mean"_a, "basis"_a, "weight"_a)
         .def("state",

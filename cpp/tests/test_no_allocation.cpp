@@ -57,7 +57,7 @@ void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
         energy(kLanes * 3);
     const auto diverging = std::make_unique<bool[]>(kLanes * 3);
     const Records to{theta.data(), log_likelihood.data(), energy.data(), diverging.get()};
-    if (error) run.set_error_model(error);
+    if (error) run.set_error_model(*error);
     run.set_adapting(true);
     run.advance(3, 1, to);
     // what adapts across chains meets after each step, in one `advance` of its own for the blocks

@@ -110,15 +110,15 @@ void check_pieces(const K& kernel) {
 
 // Phi, its gradient, and the Gauss-Newton product where there is one, at a point of one block.
 std::vector<Block> evaluated(const SharedPotential& p, int threads) {
-    Potential::Work work(*p, Chains{0, kLanes});
+    const auto work = p->work({0, kLanes});
     Block xi = Block::Zero(p->white(), kLanes), product = xi, gradient = xi, phi(1, kLanes);
     Random(1, 0).normals(Stream::kStart, 0, xi);
     xi *= 0.1;
     parallel_for(
         1, threads,
         [&](Index) {
-            phi.row(0) = work.phi(xi, gradient);
-            if (p->has_tangent()) work.gauss_newton(xi, product);
+            phi.row(0) = work->phi(xi, gradient);
+            if (p->has_tangent()) work->gauss_newton(xi, product);
         },
         Threads::kInsideBlocks);
     return {phi, gradient, product};

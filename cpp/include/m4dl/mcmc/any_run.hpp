@@ -5,7 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "m4dl/bayes/potential.hpp"
+#include "m4dl/bayes/reference.hpp"
+#include "m4dl/noise/low_rank.hpp"
 
 namespace m4dl {
 
@@ -64,7 +65,7 @@ public:
     virtual void set_reference(std::shared_ptr<const Reference> reference) = 0;
     // (chains, outputs): fine minus coarse predictions, where the chains are.
     virtual Matrix discrepancy() = 0;
-    virtual void set_error_model(std::shared_ptr<const ErrorModel> error) = 0;
+    virtual void set_error_model(const ErrorModel& error) = 0;
 
     virtual RunState state() const = 0;
     virtual void restore(const RunState& state) = 0;

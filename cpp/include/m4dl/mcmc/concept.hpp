@@ -1,10 +1,11 @@
-// What a kernel is. It sees a potential and random numbers; every decision is made lane by lane.
+// What a kernel is. It sees a density and random numbers; every decision is made lane by lane.
 #pragma once
 
 #include <concepts>
 
+#include "m4dl/base/parallel.hpp"
 #include "m4dl/base/philox.hpp"
-#include "m4dl/bayes/potential.hpp"
+#include "m4dl/bayes/density.hpp"
 
 namespace m4dl {
 
@@ -58,15 +59,14 @@ template <class K>
 inline constexpr bool kTwoLevel = requires { typename K::State; };
 
 template <class K>
-concept Kernel =
-    requires(const K& kernel, typename StateOf<K>::Type& state, Potential::Work& potential,
-             const Random& random, std::uint64_t step, const Lanes& step_size) {
-        { K::kGradient } -> std::convertible_to<bool>;
-        { kernel.first_step_size() } -> std::convertible_to<double>;
-        { kernel.largest_step_size() } -> std::convertible_to<double>;
-        { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
-        { kernel.step(state, potential, random, step, step_size) } -> std::same_as<StepResult>;
-    };
+concept Kernel = requires(const K& kernel, typename StateOf<K>::Type& state, Density& potential,
+                          const Random& random, std::uint64_t step, const Lanes& step_size) {
+    { K::kGradient } -> std::convertible_to<bool>;
+    { kernel.first_step_size() } -> std::convertible_to<double>;
+    { kernel.largest_step_size() } -> std::convertible_to<double>;
+    { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
+    { kernel.step(state, potential, random, step, step_size) } -> std::same_as<StepResult>;
+};
 
 // Kernels whose step size and trajectory length are one for all chains, and adapt to all of them.
 template <class K>

@@ -10,6 +10,8 @@
 // gradient.
 #pragma once
 
+#include "m4dl/bayes/potential.hpp"
+#include "m4dl/bayes/referred.hpp"
 #include "m4dl/mcmc/concept.hpp"
 
 namespace m4dl {
@@ -28,7 +30,7 @@ struct DelayedAcceptance {
 
     struct State : ChainState {
         ChainState walker;  // of the coarse chain
-        Potential::Work potential;
+        Seen density;       // the coarse one
         Lanes coarse_phi = Lanes::Zero();
         Block coarse_gradient;                  // at xi; empty if the inner kernel has none
         Block predictions;                      // of the fine model at xi
@@ -38,26 +40,26 @@ struct DelayedAcceptance {
         Index coarse_evaluations = 0;
 
         State(const DelayedAcceptance& kernel, Index outputs, Chains chains,
-              const Reference* reference)
+              std::shared_ptr<const Reference> reference)
             : ChainState(kernel.coarse->white(), false),
               walker(kernel.coarse->white(), Inner::kGradient),
-              potential(*kernel.coarse, chains, reference),
+              density(kernel.coarse->work(chains), std::move(reference)),
               predictions(zeros(outputs)) {
             if constexpr (Inner::kGradient) coarse_gradient = zeros(kernel.coarse->white());
             if constexpr (requires { kernel.inner.first_trajectory(); })
                 walker.trajectory = kernel.inner.first_trajectory();
         }
 
-        void evaluate(Potential::Work& fine) {
+        void evaluate(Density& fine) {
             phi = fine.phi(xi);
-            predictions = fine.predictions();
+            predictions = fine.here().y;
             evaluate_coarse();
         }
         void evaluate_coarse() {
             if constexpr (Inner::kGradient)
-                coarse_phi = potential.phi(xi, coarse_gradient);
+                coarse_phi = density->phi(xi, coarse_gradient);
             else
-                coarse_phi = potential.phi(xi);
+                coarse_phi = density->phi(xi);
         }
         template <class S, class Visit>
         static void visit(S& s, Visit&& field) {
@@ -69,7 +71,7 @@ struct DelayedAcceptance {
         }
     };
 
-    StepResult step(State& s, Potential::Work& fine, const Random& random, std::uint64_t step,
+    StepResult step(State& s, Density& fine, const Random& random, std::uint64_t step,
                     const Lanes& step_size) const {
         ChainState& w = s.walker;
         copy(s.xi, w.xi);
@@ -78,7 +80,7 @@ struct DelayedAcceptance {
         Lanes probability = Lanes::Zero(), failed = Lanes::Zero(), diverged = Lanes::Zero();
         for (Index k = 0; k < steps; ++k) {
             const StepResult inner_step =
-                inner.step(w, s.potential, random,
+                inner.step(w, *s.density, random,
                            step * static_cast<std::uint64_t>(steps) + static_cast<std::uint64_t>(k),
                            step_size);
             probability += inner_step.probability;
@@ -97,7 +99,7 @@ struct DelayedAcceptance {
         Decision d = decide(phi, log_ratio, random.uniforms(Stream::kDelayed, step));
         accept_lanes(d.accept, w.xi, s.xi);
         if constexpr (Inner::kGradient) accept_lanes(d.accept, w.gradient, s.coarse_gradient);
-        accept_lanes(d.accept, fine.predictions(), s.predictions);
+        accept_lanes(d.accept, fine.here().y, s.predictions);
         s.phi = d.accept.select(phi, s.phi);
         s.coarse_phi = d.accept.select(w.phi, s.coarse_phi);
         // a step that had no coarse solve to move by is as lost as one whose fine solve failed

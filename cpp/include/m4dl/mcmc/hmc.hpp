@@ -33,8 +33,8 @@ struct Hmc {
         return std::max<Index>(1, std::llround(wanted));
     }
 
-    StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& size) const {
+    StepResult step(ChainState& s, Density& potential, const Random& random, std::uint64_t step,
+                    const Lanes& size) const {
         const Index count =
             steps(random.shared_uniform(Stream::kTrajectory, step), s.trajectory, size[0]);
         const Lanes eps = sometimes_shorter(s.centre != nullptr, random, step, size);

@@ -18,8 +18,8 @@ struct InfinityMala {
     double largest_step_size() const { return kLargestSplittingStep * kLargestSplittingStep; }
     double target_acceptance() const { return target; }
 
-    StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& size) const {
+    StepResult step(ChainState& s, Density& potential, const Random& random, std::uint64_t step,
+                    const Lanes& size) const {
         if (is_prior_step(safeguard, step))
             return prior_step<true>(s, potential, random, step, safeguard);
         const Lanes h = sometimes_shorter(target > 0, random, step, size);

@@ -19,8 +19,8 @@ struct Mala {
     double largest_step_size() const { return std::numeric_limits<double>::infinity(); }
     double target_acceptance() const { return target; }
 
-    StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& size) const {
+    StepResult step(ChainState& s, Density& potential, const Random& random, std::uint64_t step,
+                    const Lanes& size) const {
         const Lanes h = sometimes_shorter(target > 0, random, step, size);
         langevin_proposal(s, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);

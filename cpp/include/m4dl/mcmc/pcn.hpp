@@ -25,8 +25,8 @@ struct Pcn {
     double largest_step_size() const { return 1.0; }
     double target_acceptance() const { return target; }
 
-    StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& beta_now) const {
+    StepResult step(ChainState& s, Density& potential, const Random& random, std::uint64_t step,
+                    const Lanes& beta_now) const {
         if (is_prior_step(safeguard, step))
             return prior_step<false>(s, potential, random, step, safeguard);
         const Mask shorten = beta_now > (safeguard > 0 && step % 4 == 1 ? kLong : 1.0);

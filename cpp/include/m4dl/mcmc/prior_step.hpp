@@ -42,12 +42,12 @@ inline bool is_prior_step(Index safeguard, std::uint64_t step) {
 // Its ratio is the likelihood's alone. It tells nothing of the kernel's own step size, and it follows
 // no gradient, so that it does not diverge; but the next step needs one.
 template <bool kGradient>
-StepResult prior_step(ChainState& s, Potential::Work& potential, const Random& random,
-                      std::uint64_t step, Index safeguard) {
+StepResult prior_step(ChainState& s, Density& potential, const Random& random, std::uint64_t step,
+                      Index safeguard) {
     const Lanes here = potential.misfit(s.xi, s.phi);
     const double sign = step / static_cast<std::uint64_t>(safeguard) % kMirrored == 0 ? -1.0 : 1.0;
-    pcn_proposal(potential.white(s.xi), s, random, step, shorter(random, step), sign);
-    potential.to_reference(s.proposal);
+    pcn_proposal(potential.prior_noise(s.xi), s, random, step, shorter(random, step), sign);
+    potential.from_prior_noise(s.proposal);
     Lanes psi;
     if constexpr (kGradient) {
         psi = potential.phi(s.proposal, s.proposal_gradient);

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "m4dl/base/parallel.hpp"
+#include "m4dl/bayes/potential.hpp"
+#include "m4dl/bayes/referred.hpp"
 #include "m4dl/mcmc/adapt.hpp"
 #include "m4dl/mcmc/any_run.hpp"
 #include "m4dl/mcmc/chees.hpp"
@@ -101,7 +103,7 @@ public:
         return per_chain([](const Chunk& b) { return b.step_size; });
     }
     Vector solver_iterations() const override {
-        return per_chain([](const Chunk& b) { return b.potential.iterations(); });
+        return per_chain([](const Chunk& b) { return b.density->iterations(); });
     }
 
     double trajectory() const override { return blocks_[0]->chain.trajectory; }
@@ -126,20 +128,19 @@ public:
 
     Matrix position() const override {
         Matrix out(chains_, white());
-        for (const auto& b : blocks_) rows_of(*b, b->potential.white(b->chain.xi), out);
+        for (const auto& b : blocks_) rows_of(*b, b->density->prior_noise(b->chain.xi), out);
         return out;
     }
     void set_reference(std::shared_ptr<const Reference> reference) override {
         require(reference && reference->white() == white(), "metric must be for ", white(),
                 " white noises, got ", reference ? reference->white() : 0);
-        // both live until all blocks have changed over, also if a user's function raises
-        const auto old = std::exchange(reference_, std::move(reference));
+        reference_ = std::move(reference);
         broken_ = true;
         each_block([&](Chunk& b) {
-            b.chain.xi = Block(b.potential.white(b.chain.xi));
-            b.potential.refer(reference_.get());
-            if constexpr (kTwoLevel<K>) b.chain.potential.refer(reference_.get());
-            b.potential.to_reference(b.chain.xi);
+            b.chain.xi = Block(b.density->prior_noise(b.chain.xi));
+            b.density.refer(reference_);
+            if constexpr (kTwoLevel<K>) b.chain.density.refer(reference_);
+            b.density->from_prior_noise(b.chain.xi);
             b.evaluate();
             b.restart(kernel_);
         });
@@ -152,7 +153,7 @@ public:
             if constexpr (kTwoLevel<K>)
                 rows_of(b, b.chain.predictions, out);
             else
-                rows_of(b, b.potential.predict(b.chain.xi), out);
+                rows_of(b, b.density->predict(b.chain.xi), out);
         });
         return out;
     }
@@ -160,22 +161,21 @@ public:
         Matrix out(chains_, potential_->outputs());
         each_block([&](Chunk& b) {
             if constexpr (kTwoLevel<K>)
-                rows_of(b, b.chain.predictions - b.chain.potential.predict(b.chain.xi), out);
+                rows_of(b, b.chain.predictions - b.chain.density->predict(b.chain.xi), out);
         });
         return out;
     }
-    void set_error_model(std::shared_ptr<const ErrorModel> error) override {
-        require(kTwoLevel<K> && error && error->outputs() == potential_->outputs(),
-                "an error model must be for ", potential_->outputs(), " data of two posteriors");
-        const auto old = std::exchange(error_, std::move(error));
-        broken_ = true;
-        each_block([&](Chunk& b) {
-            if constexpr (kTwoLevel<K>) {
-                b.chain.potential.correct(error_.get());
+    void set_error_model(const ErrorModel& error) override {
+        require(kTwoLevel<K>, "an error model must be for two posteriors");
+        if constexpr (kTwoLevel<K>) {
+            const Potential corrected = kernel_.coarse->corrected(error);
+            broken_ = true;
+            each_block([&](Chunk& b) {
+                b.chain.density.replace(corrected.work(lanes_from(b.first)));
                 b.chain.evaluate_coarse();
-            }
-        });
-        broken_ = false;
+            });
+            broken_ = false;
+        }
     }
 
     RunState state() const override {
@@ -258,6 +258,8 @@ private:
             potential_->threads());
     }
 
+    Chains lanes_from(Index first) const { return {first, std::min(kLanes, chains_ - first)}; }
+
     // The chains of a block of lanes as rows of a matrix of all chains.
     template <class LanesOfBlock>
     void rows_of(const Chunk& b, const LanesOfBlock& lanes, Matrix& out) const {
@@ -297,7 +299,7 @@ private:
     // One block of chains and all that belongs to it.
     struct Chunk {
         Index first;
-        Potential::Work potential;
+        Seen density;
         Random random;
         typename StateOf<K>::Type chain;
         DualAveraging adapt;
@@ -310,8 +312,7 @@ private:
 
         Chunk(const Run& run, std::uint64_t seed, Index first_chain, const Matrix& start)
             : first(first_chain),
-              potential(*run.potential_, Chains{first, std::min(kLanes, run.chains_ - first)},
-                        run.reference_.get()),
+              density(run.potential_->work(run.lanes_from(first)), run.reference_),
               random(seed, first),
               chain(make_state(run, first_chain)),
               adapt(run.kernel_.first_step_size(), run.kernel_.largest_step_size(),
@@ -319,15 +320,14 @@ private:
               step_size(Lanes::Constant(run.kernel_.first_step_size())) {
             for (Index lane = 0; lane < kLanes; ++lane)  // idle lanes repeat the last chain
                 chain.xi.col(lane) = start.row(std::min(first + lane, run.chains_ - 1)).transpose();
-            potential.to_reference(chain.xi);
+            density->from_prior_noise(chain.xi);
             if constexpr (kAcrossChains<K>) chain.trajectory = run.kernel_.first_trajectory();
         }
 
         static auto make_state(const Run& run, Index first) {
             if constexpr (kTwoLevel<K>)
                 return typename K::State(run.kernel_, run.potential_->outputs(),
-                                         Chains{first, std::min(kLanes, run.chains_ - first)},
-                                         run.reference_.get());
+                                         run.lanes_from(first), run.reference_);
             else
                 return ChainState(run.white(), K::kGradient);
         }
@@ -341,11 +341,11 @@ private:
 
         void evaluate() {
             if constexpr (kTwoLevel<K>)
-                chain.evaluate(potential);
+                chain.evaluate(*density);
             else if constexpr (K::kGradient)
-                chain.phi = potential.phi(chain.xi, chain.gradient);
+                chain.phi = density->phi(chain.xi, chain.gradient);
             else
-                chain.phi = potential.phi(chain.xi);
+                chain.phi = density->phi(chain.xi);
         }
 
         void advance(const Run& run, Index begin, Index end, const Record& record) {
@@ -353,7 +353,7 @@ private:
             for (Index k = begin; k < end; ++k) {
                 if (adapting) step_size = adapt.log_step.exp();
                 result =
-                    run.kernel_.step(chain, potential, random,
+                    run.kernel_.step(chain, *density, random,
                                      static_cast<std::uint64_t>(run.iteration_ + k), step_size);
                 failures += result.failed;
                 divergences += result.diverged;
@@ -379,7 +379,7 @@ private:
                 for (Index l = 0; l < active; ++l) out[(first + l) * draws + draw] = lanes[l];
             };
             if (to.log_likelihood)
-                each(to.log_likelihood, Lanes(-potential.misfit(chain.xi, chain.phi)));
+                each(to.log_likelihood, Lanes(-density->misfit(chain.xi, chain.phi)));
             if (to.energy) {
                 const Lanes square = sum_rows(
                     chain.xi.rows(), [&](Index i) -> Lanes { return chain.xi.row(i).square(); });
@@ -390,7 +390,7 @@ private:
                 shown = divergences;
             }
             if (to.theta) {
-                const Block& field = potential.theta(chain.xi);
+                const Block& field = density->theta(chain.xi);
                 for_rows(field.rows(), [&](Index i) {
                     for (Index l = 0; l < active; ++l)
                         to.theta[((first + l) * draws + draw) * field.rows() + i] = field(i, l);
@@ -435,7 +435,6 @@ private:
 
     std::shared_ptr<const Potential> potential_;
     std::shared_ptr<const Reference> reference_;
-    std::shared_ptr<const ErrorModel> error_;
     K kernel_;
     Index chains_;
     int threads_;

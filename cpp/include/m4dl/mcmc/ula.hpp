@@ -15,8 +15,8 @@ struct Ula {
     double largest_step_size() const { return std::numeric_limits<double>::infinity(); }
     double target_acceptance() const { return 0.0; }
 
-    StepResult step(ChainState& s, Potential::Work& potential, const Random& random,
-                    std::uint64_t step, const Lanes& h) const {
+    StepResult step(ChainState& s, Density& potential, const Random& random, std::uint64_t step,
+                    const Lanes& h) const {
         langevin_proposal(s, random, step, h);
         const Lanes phi = potential.phi(s.proposal, s.proposal_gradient);
         // One gradient entry that is not finite makes this sum so.
