@@ -97,14 +97,14 @@ def test_adaptation_ends_with_warmup(row: KernelRow) -> None:
     posterior = posterior_of(MODELS[0])
     kernel = row.kernel(posterior.white)
     run = kernel.start(posterior.core, 3, 4, np.zeros((3, posterior.white)), 1)
-    first = run.step_size.copy()
+    first = run.report()["step_size"]
     run.adapting = True
     run.advance(50)
     run.adapting = False
-    fixed = run.step_size.copy()
+    fixed = run.report()["step_size"]
     assert (fixed != first).all()
     theta = advance(run, 40)
-    np.testing.assert_array_equal(run.step_size, fixed)
+    np.testing.assert_array_equal(run.report()["step_size"], fixed)
     # a run without warmup never moves its step; and one told not to adapt does not
     for adapt, warmup in ((True, 0), (False, 50)):
         draws = m4dl.sample(
@@ -133,7 +133,7 @@ def test_ula_is_never_adapted(row: KernelRow) -> None:
     run.adapting = True
     assert not run.adapting
     run.advance(60)
-    assert (run.step_size == kernel.step_size).all()
+    assert (run.report()["step_size"] == kernel.step_size).all()
     with pytest.raises(TypeError, match="unexpected keyword argument 'adapt'"):
         m4dl.ULA(step_size=0.1, adapt=True)  # type: ignore[call-arg]
 
@@ -164,16 +164,16 @@ def test_adaptation_across_chains(first: float, seed: Seed) -> None:
     run.adapting = True
     run.advance(1500)
     run.adapting = False
-    assert len(set(run.step_size)) == 1
-    step = run.step_size[0]
+    assert len(set(run.report()["step_size"])) == 1
+    step = run.report()["step_size"][0]
     # Adam's steps of 0.025 in log T, averaged over hundreds of iterations; the time of n steps is
     # n 2 atan(e/2), at most 5 % below T here, and the stiff directions weigh a little
-    assert run.trajectory == pytest.approx(1.66, rel=0.15)
-    before = np.asarray(run.accepted).copy()
+    assert run.report()["trajectory"][0] == pytest.approx(1.66, rel=0.15)
+    before = run.report()["accepted"]
     run.advance(400)
     # as derived above for one chain, and less: the mean over 32 has a deviation of 0.05 at most
-    assert np.mean(np.asarray(run.accepted) - before) / 400 == pytest.approx(0.8, abs=0.05)
-    assert (run.step_size == step).all()
+    assert np.mean(run.report()["accepted"] - before) / 400 == pytest.approx(0.8, abs=0.05)
+    assert (run.report()["step_size"] == step).all()
 
 
 def test_trajectories_stay_between_one_step_and_the_most() -> None:
@@ -181,9 +181,9 @@ def test_trajectories_stay_between_one_step_and_the_most() -> None:
     kernel = m4dl.HMC(step_size=0.1, trajectory=50.0, max_steps=7)
     run = kernel.start(flat_posterior().core, 4, 1, np.zeros((4, 3)), 1)
     run.advance(10)
-    assert run.evaluations == 70
+    assert run.report()["evaluations"][0] == 70
     run.adapting = True
     run.advance(400)
     run.adapting = False
-    assert 1.8 < run.step_size[0] <= 2.0
-    assert run.trajectory < 4.0
+    assert 1.8 < run.report()["step_size"][0] <= 2.0
+    assert run.report()["trajectory"][0] < 4.0

@@ -90,7 +90,7 @@ def test_refused(call: Callable[[], Any], message: str) -> None:
 
 def test_no_potential_is_no_run() -> None:
     with pytest.raises(TypeError, match=r"incompatible .* arguments"):
-        _core.run_pcn(None, 0.1, 0.25, 0, None, 1, np.zeros((2, 4)), 1)
+        _core.run(_core.Pcn(beta=0.1), None, metric=None, seed=1, start=np.zeros((2, 4)), threads=1)
     with pytest.raises(TypeError, match=r"incompatible .* arguments"):
         _core.Linearised(None, np.zeros((2, 4)), 1)
 

@@ -215,11 +215,11 @@ def test_failures_are_counted_apart() -> None:
     assert (theta[..., 0] <= 0.3).all()
     second, first = np.array(seen["fine"]), np.array(seen["coarse"]).reshape(200, 3, 5)
     assert (first.any(axis=(0, 1)) & second.any(axis=0)).all()
-    np.testing.assert_array_equal(run.coarse_failures, first.sum(axis=(0, 1)))
+    np.testing.assert_array_equal(run.report()["coarse_failures"], first.sum(axis=(0, 1)))
     # a step with no coarse solve to move by is lost as well
     lost = second | first.all(axis=1)
     assert lost.sum() > second.sum()
-    np.testing.assert_array_equal(run.failures, lost.sum(axis=0))
+    np.testing.assert_array_equal(run.report()["failures"], lost.sum(axis=0))
     with pytest.warns(RuntimeWarning, match="solves of the coarse model failed"):
         draws = m4dl.sample(
             fine, kernel, draws=200, chains=5, seed=3, start=[-0.2, 0.0], progress=False

@@ -131,7 +131,7 @@ def test_one_step_by_hand(row: KernelRow) -> None:
         theta = advance(run)[:, 0]
         np.testing.assert_allclose(theta, posterior.prior.push(xi), rtol=0, atol=1e-11)
     np.testing.assert_allclose(white(run, kernel), xi, rtol=0, atol=1e-11)
-    np.testing.assert_allclose(run.accepted, probability, rtol=1e-9)
+    np.testing.assert_allclose(run.report()["accepted"], probability, rtol=1e-9)
     if row.exact:  # both decisions occurred
         assert 5 < accepted < 12 * CHAINS - 5
 
@@ -217,7 +217,7 @@ def test_failed_solves_are_rejected_and_counted(row: KernelRow) -> None:
     theta = advance(run, 200)
     attempts = np.array(seen).sum(axis=0)
     assert (attempts > 0).all()
-    np.testing.assert_array_equal(run.failures, attempts)
+    np.testing.assert_array_equal(run.report()["failures"], attempts)
     assert (theta[..., 0] <= 0.3).all()
     assert np.isfinite(run.state()["phi"]).all()
 
@@ -238,7 +238,7 @@ def test_a_gradient_that_is_not_finite_is_a_failure(row: KernelRow, value: float
     )
     run = row.kernel(2).start(posterior.core, 5, 3, np.full((5, 2), -0.2), 1)
     theta = advance(run, 200)
-    assert (np.asarray(run.failures) > 0).all()
+    assert (run.report()["failures"] > 0).all()
     assert (theta[..., 0] <= 0.3).all()
     assert np.isfinite(run.state()["gradient"]).all()
 
@@ -291,7 +291,7 @@ def test_the_exact_metric_accepts_always(build: Any) -> None:
         run = kernel.start(posterior.core, 8, 2, np.zeros((8, 12)), 1)
         run.advance(100)
         # potentials of order 100 change by rounding alone, and the MAP is exact to 1e-10
-        np.testing.assert_allclose(np.asarray(run.accepted) / 100, 1.0, atol=1e-8)
+        np.testing.assert_allclose(run.report()["accepted"] / 100, 1.0, atol=1e-8)
 
 
 def test_beta_one_draws_from_the_metric() -> None:
@@ -326,7 +326,7 @@ def test_infinity_mala_does_not_shrink_with_the_dimension() -> None:
             posterior.core, 8, 2, np.zeros((8, size)), 1
         )
         run.advance(200)
-        acceptance.append(np.asarray(run.accepted) / 200)
+        acceptance.append(run.report()["accepted"] / 200)
     # the noise of the first component, and the uniforms, are the same numbers
     np.testing.assert_allclose(acceptance[1], acceptance[0], atol=1e-9)
     assert 0.7 < acceptance[0].mean() < 0.95
@@ -362,7 +362,7 @@ def test_the_energy_error_is_of_second_order() -> None:
         kernel = m4dl.HMC(0.1 / 2**halvings, 1e6, max_steps=5 * 2**halvings, adapt=False)
         run = kernel.start(posterior.core, 64, 3, xi, 1)  # the same momenta each time
         run.advance(1)
-        errors.append(-np.log(np.asarray(run.accepted)))
+        errors.append(-np.log(run.report()["accepted"]))
     # where the energy rises throughout; the next terms are e^2 as large: 1 % at the first halving
     # of e = 0.1 for curvatures of order 1, up to their size here
     up = np.min(errors, axis=0) > 1e-8

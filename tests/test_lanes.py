@@ -127,7 +127,7 @@ def test_a_failing_chain_disturbs_no_other(row: KernelRow, build: Any) -> None:
         start = np.zeros((8, posterior.white))
         start[2] = first
         run = row.kernel(posterior.white).start(posterior.core, 8, 3, start, 1)
-        outputs.append([*advance(run, 40), run.accepted, run.failures])
+        outputs.append([*advance(run, 40), run.report()["accepted"], run.report()["failures"]])
     bad, good = outputs
     rest = np.arange(8) != 2
     for a, b in zip(bad, good, strict=True):
@@ -169,7 +169,7 @@ def test_pieces(row: KernelRow, adapting: bool) -> None:
     for run in (cut, thinned):
         assert run.iteration == whole.iteration == 20
         for name in ("accepted", "failures", "step_size"):
-            np.testing.assert_array_equal(getattr(run, name), getattr(whole, name))
+            np.testing.assert_array_equal(run.report()[name], whole.report()[name])
 
 
 @pytest.mark.parametrize("after", [9, 30])
@@ -184,7 +184,7 @@ def test_a_restored_run_goes_on(row: KernelRow, after: int) -> None:
             out += advance(run, 25 - run.iteration)
         run.adapting = False
         out += advance(run, 55 - run.iteration)
-        return [*out, run.accepted, run.failures, run.step_size]
+        return [*out, run.report()["accepted"], run.report()["failures"], run.report()["step_size"]]
 
     first = start(row)
     first.adapting = True

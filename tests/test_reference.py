@@ -58,8 +58,8 @@ def test_the_mean_of_the_prior(solver: str) -> None:
     p = m4dl.Posterior(model, prior, data=np.zeros(len(POINTS)), noise=noise)
     run = m4dl.PCN(0.1).start(p.core, 8, 1, np.zeros((8, p.white)), 1)
     theta, _ = advance(run, 30)
-    assert run.solver_iterations.mean() < 0.75 * model.iterations(theta[:, -1]).mean()
-    assert (start(8, solver="direct").solver_iterations == 0).all()
+    assert run.report()["solver_iterations"].mean() < 0.75 * model.iterations(theta[:, -1]).mean()
+    assert (start(8, solver="direct").report()["solver_iterations"] == 0).all()
 
 
 def test_as_direct() -> None:

@@ -45,8 +45,7 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> dict[Any, set[str]]:
 
     watch(_core, "prior_white_noise", lambda seed, *_: ("prior", seed), False)
     watch(_core, "initial_white_noise", lambda seed, *_: ("start", seed), False)
-    for name in ("run_pcn", "run_mala", "run_hmc", "run_ula"):  # the seed is the third from behind
-        watch(_core, name, lambda *args: ("proposal", args[-3]), True)
+    watch(_core, "run", lambda *_, seed, **__: ("proposal", seed), True)
     first = np.random.SeedSequence.generate_state
 
     def state(of: Any) -> Any:

@@ -11,7 +11,10 @@ void bind_base(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
 void bind_priors(pybind11::module_& m);
 void bind_rays(pybind11::module_& m);
-void bind_mcmc(pybind11::module_& m);
+void bind_density(pybind11::module_& m);
+void bind_reference(pybind11::module_& m);
+void bind_kernels(pybind11::module_& m);
+void bind_run(pybind11::module_& m);
 void bind_stats(pybind11::module_& m);
 }  // namespace m4dl::bind
 
@@ -35,6 +38,9 @@ PYBIND11_MODULE(_core, m) {
     m4dl::bind::bind_models(m);
     m4dl::bind::bind_priors(m);
     m4dl::bind::bind_rays(m);
-    m4dl::bind::bind_mcmc(m);
+    m4dl::bind::bind_density(m);
+    m4dl::bind::bind_reference(m);
+    m4dl::bind::bind_kernels(m);
+    m4dl::bind::bind_run(m);
     m4dl::bind::bind_stats(m);
 }

@@ -52,22 +52,23 @@ void check(const AnyModel& model, const AnyPrior& prior, const K& kernel,
                  noise = 0.1 * Vector::Ones(data.size());
     const auto potential =
         std::make_shared<const Potential>(model, prior, Matrix(data.transpose()), noise, surrogate);
-    Run<K> run(potential, kernel, reference, 1, Matrix::Zero(kLanes, potential->white()), 1);
+    const auto run =
+        make_run(potential, kernel, reference, 1, Matrix::Zero(kLanes, potential->white()), 1);
     std::vector<double> theta(kLanes * 3 * potential->parameters()), log_likelihood(kLanes * 3),
         energy(kLanes * 3);
     const auto diverging = std::make_unique<bool[]>(kLanes * 3);
     const Records to{theta.data(), log_likelihood.data(), energy.data(), diverging.get()};
-    if (error) run.set_error_model(*error);
-    run.set_adapting(true);
-    run.advance(3, 1, to);
+    if (error) run->set_error_model(*error);
+    run->set_adapting(true);
+    run->advance(3, 1, to);
     // what adapts across chains meets after each step, in one `advance` of its own for the blocks
-    if (kAcrossChains<K>) run.set_adapting(false);
+    if (std::is_same_v<K, Hmc>) run->set_adapting(false);
 
     // `advance` itself makes one vector for the exceptions of its blocks; a step makes none, so
     // 3 and 30 iterations allocate the same.
     auto count = [&](Index iterations) {
         const long before = allocations;
-        run.advance(iterations, iterations / 3, to);
+        run->advance(iterations, iterations / 3, to);
         return allocations - before;
     };
     const long few = count(3), many = count(30);

@@ -45,14 +45,14 @@ struct Left {
 template <class K>
 Left left(const SharedPotential& p, const K& kernel, const problems::SharedReference& reference,
           Index chains, int threads, Index steps) {
-    Run<K> run(p, kernel, reference, 1, Matrix::Zero(chains, p->white()), threads);
+    const auto run = make_run(p, kernel, reference, 1, Matrix::Zero(chains, p->white()), threads);
     Left out;
     out.theta.resize(static_cast<std::size_t>(chains * steps * p->parameters()));
-    run.set_adapting(true);
-    run.advance(steps, 1, {});
-    run.set_adapting(false);
-    run.advance(steps, 1, {.theta = out.theta.data()});
-    out.state = run.state();
+    run->set_adapting(true);
+    run->advance(steps, 1, {});
+    run->set_adapting(false);
+    run->advance(steps, 1, {.theta = out.theta.data()});
+    out.state = run->state();
     return out;
 }
 

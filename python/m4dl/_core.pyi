@@ -10,10 +10,15 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "Delayed",
     "Grid",
+    "Hmc",
+    "InfinityMala",
     "Linearised",
+    "Mala",
     "Model",
     "Paths",
+    "Pcn",
     "Potential",
     "Prior",
     "Reference",
@@ -22,15 +27,13 @@ __all__: list[str] = [
     "Surrogate",
     "TetrahedronMesh",
     "TriangleMesh",
+    "Ula",
     "affine_elliptic",
     "attenuated_xray",
     "build_info",
     "chain_statistics",
     "darcy_grid",
     "darcy_simplices",
-    "delayed_hmc",
-    "delayed_mala",
-    "delayed_pcn",
     "dense_prior",
     "diagonal_prior",
     "diagonal_reference",
@@ -45,10 +48,7 @@ __all__: list[str] = [
     "philox4x32",
     "prior_white_noise",
     "python_model",
-    "run_hmc",
-    "run_mala",
-    "run_pcn",
-    "run_ula",
+    "run",
     "schrodinger_grid",
     "schrodinger_simplices",
     "series_prior",
@@ -263,6 +263,54 @@ class Reference:
     @property
     def white(self) -> int: ...
 
+class Pcn:
+    def __init__(
+        self,
+        *,
+        beta: typing.SupportsFloat | typing.SupportsIndex,
+        target: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        safeguard: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+
+class Mala:
+    def __init__(
+        self,
+        *,
+        step_size: typing.SupportsFloat | typing.SupportsIndex,
+        target: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    ) -> None: ...
+
+class InfinityMala:
+    def __init__(
+        self,
+        *,
+        step_size: typing.SupportsFloat | typing.SupportsIndex,
+        target: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        safeguard: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+
+class Ula:
+    def __init__(self, *, step_size: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+
+class Hmc:
+    def __init__(
+        self,
+        *,
+        step_size: typing.SupportsFloat | typing.SupportsIndex,
+        trajectory: typing.SupportsFloat | typing.SupportsIndex,
+        most: typing.SupportsInt | typing.SupportsIndex,
+        target: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    ) -> None: ...
+
+class Delayed:
+    def __init__(
+        self,
+        *,
+        coarse: Potential,
+        kernel: Pcn | Mala | InfinityMala | Hmc,
+        steps: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+
 class Run:
     adapting: bool
     def advance(
@@ -286,6 +334,10 @@ class Run:
         """
         (chains, m): of the model where the chains are.
         """
+    def report(self) -> dict[str, numpy.typing.NDArray[numpy.float64]]:
+        """
+        Counters and settings, (chains) each, by the names that the kernel gives.
+        """
     def restore(
         self,
         state: collections.abc.Mapping[
@@ -304,21 +356,7 @@ class Run:
         """
     def state(self) -> dict[str, numpy.typing.NDArray[numpy.float64]]: ...
     @property
-    def accepted(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
     def chains(self) -> int: ...
-    @property
-    def coarse_accepted(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def coarse_failures(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def coarse_solves(self) -> int: ...
-    @property
-    def divergences(self) -> numpy.typing.NDArray[numpy.int64]: ...
-    @property
-    def evaluations(self) -> int: ...
-    @property
-    def failures(self) -> numpy.typing.NDArray[numpy.int64]: ...
     @property
     def iteration(self) -> int: ...
     @property
@@ -326,17 +364,7 @@ class Run:
     @property
     def parameters(self) -> int: ...
     @property
-    def proposals(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
     def solver(self) -> str: ...
-    @property
-    def solver_iterations(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def solves(self) -> int: ...
-    @property
-    def step_size(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def trajectory(self) -> float: ...
     @property
     def white(self) -> int: ...
 
@@ -422,41 +450,6 @@ def darcy_simplices(
     solver: str,
     tolerance: typing.SupportsFloat | typing.SupportsIndex,
 ) -> Model: ...
-def delayed_hmc(
-    potential: Potential,
-    coarse: Potential,
-    steps: typing.SupportsInt | typing.SupportsIndex,
-    step_size: typing.SupportsFloat | typing.SupportsIndex,
-    trajectory: typing.SupportsFloat | typing.SupportsIndex,
-    most: typing.SupportsInt | typing.SupportsIndex,
-    metric: Reference,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    threads: typing.SupportsInt | typing.SupportsIndex,
-) -> Run: ...
-def delayed_mala(
-    potential: Potential,
-    coarse: Potential,
-    steps: typing.SupportsInt | typing.SupportsIndex,
-    step_size: typing.SupportsFloat | typing.SupportsIndex,
-    target: typing.SupportsFloat | typing.SupportsIndex,
-    implicit: bool,
-    metric: Reference,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    threads: typing.SupportsInt | typing.SupportsIndex,
-) -> Run: ...
-def delayed_pcn(
-    potential: Potential,
-    coarse: Potential,
-    steps: typing.SupportsInt | typing.SupportsIndex,
-    beta: typing.SupportsFloat | typing.SupportsIndex,
-    target: typing.SupportsFloat | typing.SupportsIndex,
-    metric: Reference,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    threads: typing.SupportsInt | typing.SupportsIndex,
-) -> Run: ...
 def dense_prior(
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     factor: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -547,49 +540,10 @@ def python_model(
     outputs: typing.SupportsInt | typing.SupportsIndex,
     batched: bool,
 ) -> Model: ...
-def run_hmc(
+def run(
+    kernel: Pcn | Mala | InfinityMala | Ula | Hmc | Delayed,
     potential: Potential,
-    step_size: typing.SupportsFloat | typing.SupportsIndex,
-    trajectory: typing.SupportsFloat | typing.SupportsIndex,
-    most: typing.SupportsInt | typing.SupportsIndex,
-    target: typing.SupportsFloat | typing.SupportsIndex,
-    metric: Reference,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    threads: typing.SupportsInt | typing.SupportsIndex,
-) -> Run: ...
-def run_mala(
-    potential: Potential,
-    step_size: typing.SupportsFloat | typing.SupportsIndex,
-    target: typing.SupportsFloat | typing.SupportsIndex,
-    implicit: bool,
-    safeguard: typing.SupportsInt | typing.SupportsIndex,
-    metric: Reference,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    threads: typing.SupportsInt | typing.SupportsIndex,
-) -> Run:
-    """
-    safeguard: of the implicit step alone; 0: none.
-    """
-
-def run_pcn(
-    potential: Potential,
-    beta: typing.SupportsFloat | typing.SupportsIndex,
-    target: typing.SupportsFloat | typing.SupportsIndex,
-    safeguard: typing.SupportsInt | typing.SupportsIndex,
-    metric: Reference,
-    seed: typing.SupportsInt | typing.SupportsIndex,
-    start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    threads: typing.SupportsInt | typing.SupportsIndex,
-) -> Run:
-    """
-    target = 0: no adaptation; safeguard = 0: none.
-    """
-
-def run_ula(
-    potential: Potential,
-    step_size: typing.SupportsFloat | typing.SupportsIndex,
+    *,
     metric: Reference,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],

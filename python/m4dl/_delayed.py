@@ -124,16 +124,6 @@ class DelayedAcceptance:
             raise ValueError(
                 f"{type(inner).__name__} needs a gradient, and the coarse model has none; use PCN"
             )
-        target = inner.target if inner.adapt else 0.0
-        both = (potential, coarse.core, self.steps)
-        rest: dict[str, Any] = {
-            "metric": metric_reference(inner.metric, potential),
-            "seed": seed,
-            "start": xi0,
-            "threads": threads,
-        }
-        if isinstance(inner, PCN):
-            return _core.delayed_pcn(*both, inner.beta, target, **rest)
-        if isinstance(inner, MALA):
-            return _core.delayed_mala(*both, inner.step_size, target, inner.implicit, **rest)
-        return _core.delayed_hmc(*both, inner.step_size, inner.trajectory, inner.max_steps, **rest)
+        kernel = _core.Delayed(coarse=coarse.core, kernel=inner.compiled(), steps=self.steps)
+        metric = metric_reference(inner.metric, potential)
+        return _core.run(kernel, potential, metric=metric, seed=seed, start=xi0, threads=threads)

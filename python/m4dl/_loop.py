@@ -63,7 +63,7 @@ class Loop:
     """Take a run through warmup and sampling.
 
     Where it stands is the state of the run, that of the recorder, what warmup has learned, and
-    three things of its own: the counters at the end of warmup, whether that is over, and the
+    three things of its own: the run's report at the end of warmup, whether that is over, and the
     seconds of sampling.
     """
 
@@ -80,13 +80,8 @@ class Loop:
     ) -> None:
         self.run, self.recorder, self.disk = run, recorder, disk
         self.draws, self.warmup, self.thin, self.lessons = draws, warmup, thin, lessons
-        self.accepted, self.failures = np.zeros(run.chains), np.zeros(run.chains, dtype=np.int64)
         self.target = target
-        self.divergences = np.zeros(run.chains, dtype=np.int64)
-        self.proposals = np.zeros(run.chains)
-        self.solves = self.coarse_solves = 0
-        self.coarse_accepted = np.zeros(run.chains)
-        self.coarse_failures = np.zeros(run.chains)
+        self.before = {name: np.zeros_like(values) for name, values in run.report().items()}
         self.sampling, self.seconds = False, 0.0
         width = run.chains * run.parameters
         self._most = max(1, SLICE_BYTES // (8 * width))
@@ -101,11 +96,7 @@ class Loop:
             self.run.restore(saved["run"])
             self.recorder.restore(saved["recorder"])
             own = saved["loop"]
-            self.accepted, self.failures = own["accepted"], own["failures"]
-            self.divergences, self.proposals = own["divergences"], own["proposals"]
-            self.solves, self.coarse_solves = int(own["solves"]), int(own["coarse_solves"])
-            self.coarse_accepted = own["coarse_accepted"]
-            self.coarse_failures = own["coarse_failures"]
+            self.before = {name: own.get(name, zero) for name, zero in self.before.items()}
             self.sampling, self.seconds = bool(own["sampling"]), float(own["seconds"])
         if self.recorder.done > self.draws:
             raise ValueError(
@@ -147,62 +138,56 @@ class Loop:
 
     def report(self) -> dict[str, Any]:
         """Return the counters of the sampling phase, and warn of failed solves and divergences."""
-        iterations = self.run.iteration - self.warmup
-        failures = np.asarray(self.run.failures) - self.failures
+        iterations, run, since = self.run.iteration - self.warmup, self.run, self._since()
+        failures, divergences = (since[k].astype(np.int64) for k in ("failures", "divergences"))
         if failures.any():
-            counts = ", ".join(f"{n} in chain {k}" for k, n in enumerate(failures) if n)
             tell(
-                f"of {iterations} solves per chain, some failed and were rejected: {counts}"
-                + solver_advice(self.run.solver),
+                f"of {iterations} solves per chain, some failed and were rejected: "
+                f"{_per_chain(failures)}" + solver_advice(run.solver),
                 stacklevel=3,
             )
-        divergences = np.asarray(self.run.divergences) - self.divergences
         if divergences.any():
-            counts = ", ".join(f"{n} in chain {k}" for k, n in enumerate(divergences) if n)
             tell(
-                f"of {iterations} steps per chain, some diverged and were rejected: {counts}; "
+                f"of {iterations} steps per chain, some diverged and were rejected: "
+                f"{_per_chain(divergences)}; "
                 "their energy was wrong by more than 1,000, for the step is too long there",
                 stacklevel=3,
             )
-        coarse = self._coarse(iterations)
-        if (lost := coarse.get("coarse_failures", np.zeros(1))).any():
-            counts = ", ".join(f"{n:.0f} in chain {k}" for k, n in enumerate(lost) if n)
-            tell(
-                f"some solves of the coarse model failed and were rejected: {counts}",
-                stacklevel=3,
-            )
+        coarse = {}
+        if "coarse_solves" in since:
+            if (lost := since["coarse_failures"]).any():
+                tell(
+                    f"some solves of the coarse model failed and were rejected: {_per_chain(lost)}",
+                    stacklevel=3,
+                )
+            coarse = {
+                "coarse_solves": int(since["coarse_solves"][0]),
+                "coarse_acceptance": since["coarse_accepted"] / iterations,
+                "coarse_failures": lost,
+            }
+        now = run.report()
         return {
             "acceptance": self._acceptance(),
-            "step_size": np.array(self.run.step_size),
+            "step_size": now["step_size"],
             "failures": failures,
             "divergences": divergences,
             "target": self.target,
-            "largest_step": largest if np.isfinite(largest := self.run.largest_step_size) else None,
+            "largest_step": largest if np.isfinite(largest := run.largest_step_size) else None,
             "seconds": self.seconds,
-            "solves": self.run.solves - self.solves,
-            "trajectory": self.run.trajectory,
+            "solves": int(since["solves"][0]),
+            "trajectory": float(now["trajectory"][0]) if "trajectory" in now else 0.0,
             "metric": self.lessons.metric,
             **coarse,
         }
 
+    def _since(self) -> dict[str, Array]:
+        """Return what was counted in the present phase."""
+        return {name: now - self.before[name] for name, now in self.run.report().items()}
+
     def _acceptance(self) -> Array:
         """Mean acceptance in the present phase of the steps that tell of the step size."""
-        accepted = np.asarray(self.run.accepted) - self.accepted
-        return np.asarray(
-            accepted / np.maximum(np.asarray(self.run.proposals) - self.proposals, 1.0)
-        )
-
-    def _coarse(self, iterations: int) -> dict[str, Any]:
-        """Return the counters of delayed acceptance."""
-        run = self.run
-        if not (solves := run.coarse_solves):
-            return {}
-        return {
-            "coarse_solves": solves - self.coarse_solves,
-            "coarse_acceptance": (np.asarray(run.coarse_accepted) - self.coarse_accepted)
-            / iterations,
-            "coarse_failures": np.asarray(run.coarse_failures) - self.coarse_failures,
-        }
+        since = self._since()
+        return np.asarray(since["accepted"] / np.maximum(since["proposals"], 1.0))
 
     def _enter_phase(self) -> None:
         warming = self.run.iteration < self.warmup
@@ -210,13 +195,8 @@ class Loop:
             self.run.adapting = warming
         if not warming and not self.sampling:
             self.sampling = True
-            run = self.run
-            run.adapting = False  # also to forget the divergences of warmup
-            self.divergences, self.proposals = np.array(run.divergences), np.array(run.proposals)
-            self.accepted, self.failures = np.array(self.run.accepted), np.array(self.run.failures)
-            self.solves, self.coarse_solves = self.run.solves, self.run.coarse_solves
-            self.coarse_accepted = np.array(self.run.coarse_accepted)
-            self.coarse_failures = np.array(self.run.coarse_failures)
+            self.run.adapting = False  # also to forget the divergences of warmup
+            self.before = self.run.report()
 
     def _advance(self, length: int) -> int:
         """Advance by about ``length`` iterations, record what is due; return their number."""
@@ -249,10 +229,10 @@ class Loop:
     def _check_solves(self) -> None:
         run = self.run
         iterations = run.iteration - (self.warmup if self.sampling else 0)
-        failed = np.asarray(run.failures) - self.failures
+        failed = self._since()["failures"]
         if self.recorder.done == self.draws and iterations < HOPELESS:
             # too short for a verdict on the phase: judge the whole run
-            iterations, failed = run.iteration, np.asarray(run.failures)
+            iterations, failed = run.iteration, run.report()["failures"]
         elif iterations < HOPELESS:
             return
         if (failed >= iterations).any():
@@ -267,14 +247,7 @@ class Loop:
         if self.disk is None or isinstance(self.recorder, DrawsRecorder):
             return
         own = {
-            "accepted": self.accepted,
-            "failures": self.failures,
-            "divergences": self.divergences,
-            "proposals": self.proposals,
-            "solves": np.array(self.solves),
-            "coarse_solves": np.array(self.coarse_solves),
-            "coarse_accepted": self.coarse_accepted,
-            "coarse_failures": self.coarse_failures,
+            **self.before,
             "sampling": np.array(self.sampling),
             "seconds": np.array(self.seconds),
         }
@@ -300,3 +273,7 @@ class Loop:
         rate = float(self._acceptance().mean())
         bar.describe("sampling" if self.sampling else "warmup", f"acceptance {rate:.2f}")
         bar.update(iterations * self.run.chains)
+
+
+def _per_chain(counts: Any) -> str:
+    return ", ".join(f"{n:.0f} in chain {k}" for k, n in enumerate(counts) if n)

@@ -94,9 +94,10 @@ def refined_metric(
     covariance = np.atleast_2d(np.cov(flat.T))
     variance, turn = np.linalg.eigh(covariance)
     if not variance[0] > 0.0:
+        acceptance = float(np.mean(run.report()["accepted"])) / (draws + warmup)
         raise ValueError(
             f"the pilot run did not move in all {fit.rank} directions: mean acceptance "
-            f"{float(np.mean(run.accepted)) / (draws + warmup):.3g}; take a longer warmup"
+            f"{acceptance:.3g}; take a longer warmup"
         )
     basis = np.linalg.qr(fit.eigenvectors @ turn)[0]
     return LowRankMetric(fit.xi + fit.eigenvectors @ flat.mean(axis=0), basis, widen * variance)

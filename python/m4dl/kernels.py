@@ -70,10 +70,11 @@ class PCN:
 
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
-        target = self.target if self.adapt else 0.0
-        reference = metric_reference(self.metric, potential)
-        safeguard = _safeguard(self)
-        return _core.run_pcn(potential, self.beta, target, safeguard, reference, seed, xi0, threads)
+        return _run(self, self.compiled(_safeguard(self)), potential, seed, xi0, threads)
+
+    def compiled(self, safeguard: int = 0) -> Any:
+        """Return the kernel as the core knows it."""
+        return _core.Pcn(beta=self.beta, target=_target(self), safeguard=safeguard)
 
     def learners(self, potential: Any) -> list[Learner]:
         """Return what warmup is to learn."""
@@ -125,19 +126,14 @@ class MALA:
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("MALA", potential)
-        target = self.target if self.adapt else 0.0
-        reference = metric_reference(self.metric, potential)
-        return _core.run_mala(
-            potential,
-            self.step_size,
-            target,
-            self.implicit,
-            _safeguard(self),
-            reference,
-            seed,
-            xi0,
-            threads,
-        )
+        return _run(self, self.compiled(_safeguard(self)), potential, seed, xi0, threads)
+
+    def compiled(self, safeguard: int = 0) -> Any:
+        """Return the kernel as the core knows it."""
+        step: dict[str, Any] = {"step_size": self.step_size, "target": _target(self)}
+        if self.implicit:
+            return _core.InfinityMala(**step, safeguard=safeguard)
+        return _core.Mala(**step)
 
     @property
     def implicit(self) -> bool:
@@ -179,8 +175,8 @@ class ULA:
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("ULA", potential)
-        reference = metric_reference(self.metric, potential)
-        return _core.run_ula(potential, self.step_size, reference, seed, xi0, threads)
+        kernel = _core.Ula(step_size=self.step_size)
+        return _run(self, kernel, potential, seed, xi0, threads)
 
 
 @dataclass(frozen=True)
@@ -235,23 +231,30 @@ class HMC:
     def start(self, potential: Any, chains: int, seed: int, xi0: Array, threads: int) -> Any:
         """Return a compiled run that stands at white noise ``xi0`` (chains, W)."""
         _need_gradient("HMC", potential)
-        target = self.target if self.adapt else 0.0
-        reference = metric_reference(self.metric, potential)
-        return _core.run_hmc(
-            potential,
-            self.step_size,
-            self.trajectory,
-            self.max_steps,
-            target,
-            reference,
-            seed,
-            xi0,
-            threads,
+        return _run(self, self.compiled(), potential, seed, xi0, threads)
+
+    def compiled(self) -> Any:
+        """Return the kernel as the core knows it."""
+        return _core.Hmc(
+            step_size=self.step_size,
+            trajectory=self.trajectory,
+            most=self.max_steps,
+            target=_target(self),
         )
 
     def learners(self, potential: Any) -> list[Learner]:
         """Return what warmup is to learn."""
         return _learners(self.metric, potential)
+
+
+def _target(kernel: PCN | MALA | HMC) -> float:
+    """The acceptance to adapt to; 0 asks for none."""
+    return kernel.target if kernel.adapt else 0.0
+
+
+def _run(kernel: Any, compiled: Any, potential: Any, seed: int, xi0: Array, threads: int) -> Any:
+    metric = metric_reference(kernel.metric, potential)
+    return _core.run(compiled, potential, metric=metric, seed=seed, start=xi0, threads=threads)
 
 
 def adapted_target(kernel: Any) -> float | None:

@@ -6,6 +6,8 @@
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/base/philox.hpp"
 #include "m4dl/bayes/density.hpp"
+#include "m4dl/mcmc/any_block.hpp"
+#include "m4dl/model/concept.hpp"
 
 namespace m4dl {
 
@@ -14,6 +16,13 @@ using Mask = Eigen::Array<bool, 1, kLanes>;
 // An error of the energy beyond this is a divergence: the step is too long for where it was taken
 // (Stan's bound).
 inline constexpr double kDivergence = 1000.0;
+
+// A block's place among the chains of a run.
+struct Place {
+    Index white, outputs;
+    Chains chains;
+    std::shared_ptr<const Reference> reference;
+};
 
 // Where the chains of one block are, and room for the next proposal. Kernels with a gradient keep
 // it, and the noise of the step.
@@ -24,15 +33,28 @@ struct ChainState {
     Lanes kinetic = Lanes::Zero();          // |v|^2/2 at xi, of kernels that have momenta
     Mask accepted = Mask::Constant(false);  // by the last step
 
-    // Kernels whose trajectories have a length, one for all chains: that length; and, while it adapts,
-    // the centre of the chains and what a step found of the length's gradient.
-    double trajectory = 0.0;
-    const Vector* centre = nullptr;
-    Lanes growth = Lanes::Zero();
+    template <class K>
+    ChainState(const K&, const Place& place)
+        : xi(zeros(place.white)), proposal(zeros(place.white)) {
+        if (!K::kGradient) return;
+        for (Block* field : {&gradient, &proposal_gradient, &noise}) *field = zeros(place.white);
+    }
 
-    ChainState(Index white, bool with_gradient) : xi(zeros(white)), proposal(zeros(white)) {
-        if (!with_gradient) return;
-        for (Block* field : {&gradient, &proposal_gradient, &noise}) *field = zeros(white);
+    // A kernel that keeps more, in a `State` of its own, has more to say to each of these.
+    void evaluate(Density& density) {
+        phi = gradient.size() > 0 ? density.phi(xi, gradient) : density.phi(xi);
+    }
+    void refer(const std::shared_ptr<const Reference>&) {}
+    const Block& predictions(Density& density) { return density.predict(xi); }
+    void visit(StateVisitor& v) {
+        v.field("xi", xi);
+        if (gradient.size() > 0) v.field("gradient", gradient);
+        v.field("phi", phi);
+    }
+    void report(const Tell&) const {}
+    void start(const Tell& tell) const {
+        tell("potential", phi);
+        if (gradient.size() > 0) tell("gradient", gradient.abs().colwise().sum());
     }
 };
 
@@ -41,11 +63,11 @@ struct StepResult {
     Lanes failed;                    // 1 where the proposal's potential or gradient is not finite
     Lanes diverged = Lanes::Zero();  // 1 where the energy's error was beyond bounds instead
     Index evaluations = 1;           // of the potential, with its gradient if the kernel has one
-    Mask tells = Mask::Constant(true);  // of the step size, by its acceptance
+    Mask tells = Mask::Constant(true);  // of the step size,
+    Lanes tuned_by = probability;       // by this
 };
 
-// The state of a kernel's chains: ChainState, or what a kernel with a coarse posterior beside the fine
-// one keeps, its `State`, which is a ChainState too.
+// The state of a kernel's chains: ChainState, or one of its own.
 template <class K>
 struct StateOf {
     using Type = ChainState;
@@ -55,22 +77,17 @@ template <class K>
 struct StateOf<K> {
     using Type = typename K::State;
 };
-template <class K>
-inline constexpr bool kTwoLevel = requires { typename K::State; };
 
 template <class K>
-concept Kernel = requires(const K& kernel, typename StateOf<K>::Type& state, Density& potential,
-                          const Random& random, std::uint64_t step, const Lanes& step_size) {
-    { K::kGradient } -> std::convertible_to<bool>;
-    { kernel.first_step_size() } -> std::convertible_to<double>;
-    { kernel.largest_step_size() } -> std::convertible_to<double>;
-    { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
-    { kernel.step(state, potential, random, step, step_size) } -> std::same_as<StepResult>;
-};
-
-// Kernels whose step size and trajectory length are one for all chains, and adapt to all of them.
-template <class K>
-inline constexpr bool kAcrossChains = requires { requires K::kAcrossChains; };
+concept Kernel =
+    requires(const K& kernel, typename StateOf<K>::Type& state, Density& density,
+             const Random& random, std::uint64_t step, const typename K::Tuning::Setting& setting) {
+        { K::kGradient } -> std::convertible_to<bool>;
+        { kernel.first_step_size() } -> std::convertible_to<double>;
+        { kernel.largest_step_size() } -> std::convertible_to<double>;
+        { kernel.target_acceptance() } -> std::convertible_to<double>;  // 0: nothing to adapt
+        { kernel.step(state, density, random, step, setting) } -> std::same_as<StepResult>;
+    };
 
 // Steps of one size never get out of what is narrower than they are, nor into it. Kernels that adapt
 // shorten some, by a factor log-uniform on (kShortest, 1) that all chains share.

@@ -12,6 +12,7 @@
 // make smaller: in warmup every kShortenth trajectory takes as many steps, but shorter ones.
 #pragma once
 
+#include "m4dl/mcmc/across_chains.hpp"
 #include "m4dl/mcmc/splitting.hpp"
 
 namespace m4dl {
@@ -21,8 +22,9 @@ struct Hmc {
     Index most;
     double target = 0.0;
 
+    using State = GrowingState;
+    using Tuning = AcrossChains;
     static constexpr bool kGradient = true;
-    static constexpr bool kAcrossChains = true;
     double first_step_size() const { return step_size; }
     double largest_step_size() const { return kLargestSplittingStep; }
     double target_acceptance() const { return target; }
@@ -33,11 +35,12 @@ struct Hmc {
         return std::max<Index>(1, std::llround(wanted));
     }
 
-    StepResult step(ChainState& s, Density& potential, const Random& random, std::uint64_t step,
-                    const Lanes& size) const {
+    StepResult step(State& s, Density& potential, const Random& random, std::uint64_t step,
+                    const LengthSetting& setting) const {
+        const Lanes& size = setting.step_size;
         const Index count =
-            steps(random.shared_uniform(Stream::kTrajectory, step), s.trajectory, size[0]);
-        const Lanes eps = sometimes_shorter(s.centre != nullptr, random, step, size);
+            steps(random.shared_uniform(Stream::kTrajectory, step), setting.trajectory, size[0]);
+        const Lanes eps = sometimes_shorter(setting.centre != nullptr, random, step, size);
         const Lanes kappa = 0.5 * eps, twice = eps;
         const Rotation turn(kappa);
         random.normals(Stream::kProposal, step, s.noise);
@@ -54,7 +57,7 @@ struct Hmc {
         }
         kicks += kick(s.proposal_gradient, kappa, s.noise);
         lost.watch(s.phi, phi, kicks);
-        if (s.centre) s.growth = growth(s);
+        if (setting.centre) s.growth = growth(s, *setting.centre);
         const Lanes log_ratio = s.phi - phi - kicks;
         StepResult result =
             metropolis(s, phi, log_ratio, random.uniforms(Stream::kAccept, step), true);
@@ -96,8 +99,7 @@ private:
     }
 
     // (|z' - c|^2 - |z - c|^2) <z' - c, v'>: see chees.hpp.
-    static Lanes growth(const ChainState& s) {
-        const Vector& c = *s.centre;
+    static Lanes growth(const ChainState& s, const Vector& c) {
         const Lanes change = sum_rows(s.xi.rows(), [&](Index k) -> Lanes {
             const Lanes here = s.xi.row(k) - c[k], there = s.proposal.row(k) - c[k];
             return (there - here) * (there + here);

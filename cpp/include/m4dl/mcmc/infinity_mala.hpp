@@ -5,6 +5,7 @@
 #include "m4dl/mcmc/langevin.hpp"
 #include "m4dl/mcmc/prior_step.hpp"
 #include "m4dl/mcmc/splitting.hpp"
+#include "m4dl/mcmc/tuning.hpp"
 
 namespace m4dl {
 
@@ -13,6 +14,7 @@ struct InfinityMala {
     double target = 0.0;
     Index safeguard = 0;
 
+    using Tuning = PerChain;
     static constexpr bool kGradient = true;
     double first_step_size() const { return step_size; }
     double largest_step_size() const { return kLargestSplittingStep * kLargestSplittingStep; }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "m4dl/mcmc/langevin.hpp"
+#include "m4dl/mcmc/tuning.hpp"
 
 namespace m4dl {
 
@@ -14,6 +15,7 @@ struct Mala {
     double step_size;
     double target = 0.0;
 
+    using Tuning = PerChain;
     static constexpr bool kGradient = true;
     double first_step_size() const { return step_size; }
     double largest_step_size() const { return std::numeric_limits<double>::infinity(); }

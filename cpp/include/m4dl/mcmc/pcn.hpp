@@ -11,6 +11,7 @@
 #pragma once
 
 #include "m4dl/mcmc/prior_step.hpp"
+#include "m4dl/mcmc/tuning.hpp"
 
 namespace m4dl {
 
@@ -20,6 +21,7 @@ struct Pcn {
     Index safeguard = 0;
 
     static constexpr double kLong = 0.5;
+    using Tuning = PerChain;
     static constexpr bool kGradient = false;
     double first_step_size() const { return beta; }
     double largest_step_size() const { return 1.0; }

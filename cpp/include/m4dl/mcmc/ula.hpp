@@ -4,12 +4,14 @@
 #pragma once
 
 #include "m4dl/mcmc/langevin.hpp"
+#include "m4dl/mcmc/tuning.hpp"
 
 namespace m4dl {
 
 struct Ula {
     double step_size;
 
+    using Tuning = PerChain;
     static constexpr bool kGradient = true;
     double first_step_size() const { return step_size; }
     double largest_step_size() const { return std::numeric_limits<double>::infinity(); }

@@ -1,0 +1,16 @@
+#include "m4dl/mcmc/hmc.hpp"
+
+#include "m4dl/mcmc/chain_block.hpp"
+#include "m4dl/mcmc/delayed_acceptance.hpp"
+
+namespace m4dl {
+
+template std::unique_ptr<Run> make_run(std::shared_ptr<const Potential>, const Hmc&,
+                                       std::shared_ptr<const Reference>, std::uint64_t,
+                                       const Matrix&, int);
+template std::unique_ptr<Run> make_run(std::shared_ptr<const Potential>,
+                                       const DelayedAcceptance<Hmc>&,
+                                       std::shared_ptr<const Reference>, std::uint64_t,
+                                       const Matrix&, int);
+
+}  // namespace m4dl
