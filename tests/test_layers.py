@@ -49,6 +49,7 @@ def test_this_tree_keeps_its_layers():
         (MODEL, '_Pragma("omp simd")', "OpenMP belongs in base/parallel alone"),
         (MODEL, "int n = omp_get_max_threads();", "OpenMP belongs in base/parallel alone"),
         (MODEL, "#include <omp.h>", "OpenMP belongs in base/parallel alone"),
+        (MODEL, '#include "m4dl/noise/any.hpp"', "model and noise may not see each other"),
         (BAYES, '#include "m4dl/model/darcy.hpp"', "bayes sees model only through any.hpp and"),
         (BAYES, '#include "m4dl/prior/matern.hpp"', "bayes sees prior only through any.hpp and"),
         ("cpp/include/m4dl/stray.hpp", "#pragma once", "the file lies in no layer"),
