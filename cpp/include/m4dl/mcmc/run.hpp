@@ -81,7 +81,7 @@ private:
 };
 
 // The chains of `kernel` at `start`, (chains, white), in the prior's white noise. The kernel sees that
-// of `reference`, if there is one. Compiled once for each kernel, in cpp/src/run_*.cpp.
+// of `reference`, if there is one. Compiled once for each kernel, in run_kernels.cpp and run_delayed.cpp.
 template <class K>
 std::unique_ptr<Run> make_run(std::shared_ptr<const Potential> potential, const K& kernel,
                               std::shared_ptr<const Reference> reference, std::uint64_t seed,
