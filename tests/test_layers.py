@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BAYES = "cpp/include/m4dl/bayes/potential.hpp"
 MODEL = "cpp/include/m4dl/model/wave.hpp"
+SOLVE = "cpp/include/m4dl/solve/wave_solver.hpp"
 SOURCE = "cpp/src/wave.cpp"
 PARALLEL = "cpp/include/m4dl/base/parallel.hpp"
 
@@ -50,6 +51,18 @@ def test_this_tree_keeps_its_layers():
         (MODEL, "int n = omp_get_max_threads();", "OpenMP belongs in base/parallel alone"),
         (MODEL, "#include <omp.h>", "OpenMP belongs in base/parallel alone"),
         (MODEL, '#include "m4dl/noise/any.hpp"', "model and noise may not see each other"),
+        (SOLVE, '#include "m4dl/model/any.hpp"', "solve may not see model, a layer above it"),
+        (SOLVE, '#include "m4dl/prior/any.hpp"', "solve may not see prior, a layer above it"),
+        (
+            "cpp/include/m4dl/fem/mesh.hpp",
+            '#include "m4dl/solve/assembler.hpp"',
+            "fem may not see solve, a layer above it",
+        ),
+        (
+            "cpp/include/m4dl/stats/order.hpp",
+            '#include "m4dl/fem/grid.hpp"',
+            "stats and fem may not see each other",
+        ),
         (BAYES, '#include "m4dl/model/darcy.hpp"', "bayes sees model only through any.hpp and"),
         (BAYES, '#include "m4dl/prior/matern.hpp"', "bayes sees prior only through any.hpp and"),
         ("cpp/include/m4dl/stray.hpp", "#pragma once", "the file lies in no layer"),
@@ -77,6 +90,9 @@ def test_each_rule_can_be_broken(tmp_path, path, text, offence):
     [
         (MODEL, '#include <vector>\n#include <Eigen/Core>\n#include "m4dl/fem/grid.hpp"'),
         (MODEL, '// #include "m4dl/mcmc/pcn.hpp"\nauto url = "//";  // pybind11'),
+        (MODEL, '#include "m4dl/solve/assembler.hpp"'),
+        ("cpp/include/m4dl/prior/wave.hpp", '#include "m4dl/solve/elliptic_solver.hpp"'),
+        (SOLVE, '#include "m4dl/fem/grid.hpp"'),
         (BAYES, '#include "m4dl/model/any.hpp"\n#include "m4dl/prior/concept.hpp"'),
         (
             "cpp/src/parallel.cpp",

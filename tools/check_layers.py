@@ -2,7 +2,7 @@
 
 The layers, lowest first; a header sees its own layer and those below::
 
-    base <- linalg <- fem, stats <- model, prior, noise <- bayes <- mcmc <- bindings
+    base <- linalg <- fem, stats <- solve <- model, prior, noise <- bayes <- mcmc <- bindings
 
 Layers that stand side by side, such as models and priors, do not see each other. From ``bayes``
 upwards (bindings excepted) models and priors are reached only through their type-erased headers, so
@@ -24,13 +24,14 @@ RANK = {
     "linalg": 1,
     "fem": 2,
     "stats": 2,
-    "model": 3,
-    "prior": 3,
-    "noise": 3,
-    "bayes": 4,
-    "mcmc": 5,
-    "bindings": 6,
-    "tests": 6,
+    "solve": 3,
+    "model": 4,
+    "prior": 4,
+    "noise": 4,
+    "bayes": 5,
+    "mcmc": 6,
+    "bindings": 7,
+    "tests": 7,
 }
 ERASED = {"any.hpp", "concept.hpp"}
 SEES_ERASED_ONLY = {"bayes", "mcmc"}

@@ -3,7 +3,7 @@
 #include "m4dl/model/darcy.hpp"
 #include "m4dl/model/linear.hpp"
 #include "m4dl/model/schrodinger.hpp"
-#include "m4dl/model/semidefinite.hpp"
+#include "m4dl/solve/semidefinite.hpp"
 #include "models.hpp"
 #include "python_model.hpp"
 

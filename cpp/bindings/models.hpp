@@ -4,7 +4,7 @@
 #include "arrays.hpp"
 #include "m4dl/fem/grid.hpp"
 #include "m4dl/model/any.hpp"
-#include "m4dl/model/link.hpp"
+#include "m4dl/solve/link.hpp"
 
 namespace m4dl::bind {
 

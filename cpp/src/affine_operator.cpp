@@ -1,4 +1,4 @@
-#include "m4dl/model/affine_operator.hpp"
+#include "m4dl/solve/affine_operator.hpp"
 
 #include "m4dl/base/simd.hpp"
 

@@ -1,4 +1,4 @@
-#include "m4dl/model/elliptic_solver.hpp"
+#include "m4dl/solve/elliptic_solver.hpp"
 
 #include "m4dl/linalg/cholesky.hpp"
 

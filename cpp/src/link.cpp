@@ -1,4 +1,4 @@
-#include "m4dl/model/link.hpp"
+#include "m4dl/solve/link.hpp"
 
 #include "m4dl/base/exponential.hpp"
 #include "m4dl/base/parallel.hpp"

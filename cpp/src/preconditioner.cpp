@@ -1,4 +1,4 @@
-#include "m4dl/model/preconditioner.hpp"
+#include "m4dl/solve/preconditioner.hpp"
 
 #include <cmath>
 

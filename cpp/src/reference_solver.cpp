@@ -1,4 +1,4 @@
-#include "m4dl/model/elliptic_solver.hpp"
+#include "m4dl/solve/elliptic_solver.hpp"
 
 #include <cmath>
 
@@ -6,8 +6,8 @@
 #include "m4dl/base/philox.hpp"
 #include "m4dl/linalg/conjugate_gradients.hpp"
 #include "m4dl/linalg/single_range.hpp"
-#include "m4dl/model/preconditioner.hpp"
-#include "m4dl/model/symmetric_rows.hpp"
+#include "m4dl/solve/preconditioner.hpp"
+#include "m4dl/solve/symmetric_rows.hpp"
 
 namespace m4dl {
 namespace {

@@ -1,4 +1,4 @@
-#include "m4dl/model/semidefinite.hpp"
+#include "m4dl/solve/semidefinite.hpp"
 
 #include <Eigen/Eigenvalues>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "m4dl/model/symmetric_rows.hpp"
+#include "m4dl/solve/symmetric_rows.hpp"
 
 #include "m4dl/base/parallel.hpp"
 #include "m4dl/base/simd.hpp"

@@ -4,7 +4,7 @@
 
 #include "check.hpp"
 #include "m4dl/fem/elements.hpp"
-#include "m4dl/model/assembler.hpp"
+#include "m4dl/solve/assembler.hpp"
 
 using namespace m4dl;
 

@@ -7,24 +7,10 @@
 #pragma once
 
 #include "m4dl/model/concept.hpp"
-#include "m4dl/model/elliptic_solver.hpp"
-#include "m4dl/model/link.hpp"
+#include "m4dl/solve/affine_system.hpp"
+#include "m4dl/solve/link.hpp"
 
 namespace m4dl {
-
-struct AffineSystem {
-    LowerPattern pattern;
-    Vector a0;                           // (nonzeros)
-    SparseRows terms;                    // T: (nonzeros, coefficients)
-    std::optional<SparseRows> mean;      // S: (coefficients, parameters)
-    std::vector<Vector> load;            // one (unknowns) per right-hand side
-    std::vector<SparseRows> load_terms;  // B_r: (unknowns, coefficients), or none
-    SparseRows observe;                  // O: (points, unknowns)
-    std::vector<Vector> offset;          // o_r: (points) per right-hand side: boundary values
-    Matrix coordinates;                  // (unknowns, d) for the ordering, or empty
-    std::optional<BoxProblem> box;       // for multigrid, where the mesh is a box
-    bool semidefinite = false;  // A_0 and all A_k are known to be, and S has no negative entry
-};
 
 class AffineElliptic {
 public:

@@ -6,6 +6,7 @@
 
 #include "m4dl/base/require.hpp"
 #include "m4dl/model/concept.hpp"
+#include "m4dl/solve/reference_state.hpp"
 
 namespace m4dl {
 

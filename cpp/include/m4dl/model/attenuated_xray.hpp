@@ -6,8 +6,8 @@
 #pragma once
 
 #include "m4dl/model/linear.hpp"
-#include "m4dl/model/link.hpp"
 #include "m4dl/model/paths.hpp"
+#include "m4dl/solve/link.hpp"
 
 namespace m4dl {
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <concepts>
-#include <memory>
 
 #include "m4dl/base/block.hpp"
 
@@ -13,13 +12,6 @@ namespace m4dl {
 struct Chains {
     Index first = 0, count = kLanes;
 };
-
-// What a model's solver prepares at one state and shares among all chains (a factor, say); opaque to
-// all but that solver. Results depend on it within the solver's tolerance only.
-struct ReferenceState {
-    virtual ~ReferenceState() = default;
-};
-using SharedReferenceState = std::shared_ptr<const ReferenceState>;
 
 template <class M>
 concept ForwardModel =

@@ -4,7 +4,8 @@
 #pragma once
 
 #include "m4dl/fem/elements.hpp"
-#include "m4dl/model/assembler.hpp"
+#include "m4dl/model/affine_elliptic.hpp"
+#include "m4dl/solve/assembler.hpp"
 
 namespace m4dl {
 

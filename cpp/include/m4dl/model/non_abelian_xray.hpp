@@ -6,6 +6,8 @@
 // group (Iserles, Munthe-Kaas, Norsett, Zanna, Acta Numerica 9, 2000, sec. 5).
 #pragma once
 
+#include <memory>
+
 #include "m4dl/model/concept.hpp"
 #include "m4dl/model/paths.hpp"
 

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "m4dl/fem/grid.hpp"
-#include "m4dl/model/affine_elliptic.hpp"
+#include "m4dl/solve/affine_system.hpp"
 
 namespace m4dl {
 

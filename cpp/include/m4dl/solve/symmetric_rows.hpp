@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "m4dl/model/affine_operator.hpp"
+#include "m4dl/solve/affine_operator.hpp"
 
 namespace m4dl {
 

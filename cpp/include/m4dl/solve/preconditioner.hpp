@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "m4dl/linalg/symbolic.hpp"
-#include "m4dl/model/concept.hpp"
+#include "m4dl/solve/reference_state.hpp"
 
 namespace m4dl {
 

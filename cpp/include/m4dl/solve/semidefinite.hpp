@@ -1,7 +1,7 @@
 // What can be proven about A(c) = A_0 + sum_k c_k A_k from its parts alone.
 #pragma once
 
-#include "m4dl/model/affine_operator.hpp"
+#include "m4dl/solve/affine_operator.hpp"
 
 namespace m4dl {
 

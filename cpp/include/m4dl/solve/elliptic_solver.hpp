@@ -8,8 +8,8 @@
 
 #include "m4dl/fem/grid.hpp"
 #include "m4dl/linalg/coarsening.hpp"
-#include "m4dl/model/affine_operator.hpp"
-#include "m4dl/model/concept.hpp"
+#include "m4dl/solve/affine_operator.hpp"
+#include "m4dl/solve/reference_state.hpp"
 
 namespace m4dl {
 
