@@ -20,21 +20,32 @@ POINTS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.4]])
 CELLS = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]])
 MESH = _core.TriangleMesh(POINTS, CELLS)
 AT, ONES, FIVE = [[0.5, 0.45]], np.ones(16), np.ones(5)
-REST = ("exp", 0.0, "direct", 1e-8)
+REST: dict[str, Any] = {
+    "link": _core.Link("exp", 0.0),
+    "solver": _core.SolverOptions("direct", 1e-8),
+}
 NONE = np.zeros(0)
 
 
 def affine(**changes: Any) -> Any:
     """u = 1/c, one unknown."""
-    one = np.zeros(1, int)
+    zero = _core.Triplets(1, 1, row=NONE, column=NONE, value=NONE)
+    one = _core.Triplets(1, 1, row=[0], column=[0], value=[1.0])
     arguments = {
-        "unknowns": 1, "parameters": 1, "a_row": NONE, "a_column": NONE, "a_value": NONE,
-        "t_row": one, "t_column": one, "t_parameter": one, "t_value": [1.0], "load": [[1.0]],
-        "b_row": NONE, "b_parameter": NONE, "b_value": NONE, "points": 1, "o_row": one,
-        "o_column": one, "o_value": [1.0], "offset": [[0.0]], "coordinates": np.zeros((0, 0)),
-        "link": "exp", "floor": 0.0, "solver": "direct", "tolerance": 1e-8,
+        "constant": zero, "terms": one, "parameter": [0], "load_terms": zero, "load": [[1.0]],
+        "offset": [[0.0]], "observe": one, "coordinates": np.zeros((0, 0)),
     }  # fmt: skip
-    return _core.affine_elliptic(**(arguments | changes))
+    return _core.affine_elliptic(**(REST | arguments | changes))
+
+
+def schrodinger(mesh: Any, boundary: Any, **at: bool) -> Any:
+    build = _core.schrodinger_grid if mesh is GRID else _core.schrodinger_simplices
+    return build(mesh, AT, boundary=boundary, **at, **REST)
+
+
+def darcy(mesh: Any, source: Any, boundary: Any, **at: Any) -> Any:
+    build = _core.darcy_grid if mesh is GRID else _core.darcy_simplices
+    return build(mesh, AT, source=source, boundary=boundary, **at, **REST)
 
 
 def restored(**numbers: float) -> None:
@@ -51,21 +62,23 @@ CASES: list[tuple[Callable[[], Any], str]] = [
     (lambda: _core.Grid([2], [0.0, 0.0], [1.0]), "as many axes"),
     (lambda: GRID.interpolate([[0.5]]), "points must have 2 columns, got 1"),
     (lambda: MESH.interpolate([[0.5]]), "points must have 2 columns, got 1"),
-    (lambda: _core.schrodinger_grid(GRID, AT, FIVE, True, *REST), "must have 16 values, got 5"),
-    (lambda: _core.schrodinger_simplices(MESH, AT, ONES, *REST), "must have 5 values, got 16"),
-    (lambda: _core.darcy_grid(GRID, AT, FIVE, ONES, [], *REST), "source must have 16 values"),
-    (lambda: _core.darcy_grid(GRID, AT, ONES, FIVE, [], *REST), "boundary must have 16 values"),
-    (lambda: _core.darcy_grid(GRID, AT, ONES, ONES, [2, 3], *REST), "blocks must cut the cells"),
-    (lambda: _core.darcy_grid(GRID, AT, ONES, ONES, [0, 3], *REST), "blocks must cut the cells"),
-    (lambda: _core.darcy_grid(GRID, AT, ONES, ONES, [3], *REST), "blocks must cut the cells"),
-    (lambda: _core.darcy_simplices(MESH, AT, ONES, FIVE, True, *REST), "source must have 5 values"),
-    (lambda: affine(t_parameter=NONE), "terms must have a parameter each"),
+    (lambda: schrodinger(GRID, FIVE, all_nodes=True), "must have 16 values, got 5"),
+    (lambda: schrodinger(MESH, ONES), "must have 5 values, got 16"),
+    (lambda: darcy(GRID, FIVE, ONES, blocks=[]), "source must have 16 values"),
+    (lambda: darcy(GRID, ONES, FIVE, blocks=[]), "boundary must have 16 values"),
+    (lambda: darcy(GRID, ONES, ONES, blocks=[2, 3]), "blocks must cut the cells"),
+    (lambda: darcy(GRID, ONES, ONES, blocks=[0, 3]), "blocks must cut the cells"),
+    (lambda: darcy(GRID, ONES, ONES, blocks=[3]), "blocks must cut the cells"),
+    (lambda: darcy(MESH, ONES, FIVE, on_nodes=True), "source must have 5 values"),
+    (lambda: affine(parameter=NONE), "terms must have a parameter each"),
     (lambda: affine(offset=np.zeros((1, 0))), "one offset per right-hand side"),
     (lambda: affine(load=np.ones((2, 1))), "must have 1 loads and 1 offsets, got 2 and 1"),
     (lambda: affine(offset=np.zeros((0, 1))), "must have 1 loads and 1 offsets, got 1 and 0"),
     (lambda: affine(coordinates=np.zeros((2, 2))), "coordinates must have 1 rows, got 2"),
     (
-        lambda: _core.Paths([0], NONE, 4, np.zeros((0, 3), int), np.zeros((0, 3))),
+        lambda: _core.Paths(
+            first=[0], width=NONE, nodes=4, node=np.zeros((0, 3), int), weight=np.zeros((0, 3))
+        ),
         "by one ray at least",
     ),
     (
@@ -73,7 +86,9 @@ CASES: list[tuple[Callable[[], Any], str]] = [
         "three axes, none of them 0",
     ),
     (
-        lambda: _core.line_transform("dct1", True, 0, 5, 1, np.zeros((1, 0))),
+        lambda: _core.line_transform(
+            np.zeros((1, 0)), basis="dct1", to_values=True, outer=0, n=5, inner=1
+        ),
         "outer and inner must be positive, got 0 and 1",
     ),
     (lambda: restored(iteration=np.nan), "the state holds a count of nan"),

@@ -23,7 +23,9 @@ def transform(basis: str, x: Array, axis: int = 1, values: bool = False, threads
     outer, n = int(np.prod(x.shape[1:axis])), x.shape[axis]
     inner = int(np.prod(x.shape[axis + 1 :]))
     flat = x.reshape(len(x), -1)
-    out = _core.line_transform(basis, values, outer, n, inner, flat, threads)
+    out = _core.line_transform(
+        flat, basis=basis, to_values=values, outer=outer, n=n, inner=inner, threads=threads
+    )
     return np.asarray(out).reshape(x.shape)
 
 
@@ -82,7 +84,9 @@ for n in (1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 30, 31, 44, 60, 64, 83, 91, 127, 128):
     x = np.random.default_rng(n).standard_normal((8, 3 * n * 5))
     for basis in ("dct1", "dct2", "dst1"):
         for values in (False, True):
-            digest.update(np.asarray(_core.line_transform(basis, values, 3, n, 5, x)).tobytes())
+            how = {"basis": basis, "to_values": values, "outer": 3, "n": n, "inner": 5}
+            out = _core.line_transform(x, **how)
+            digest.update(np.asarray(out).tobytes())
 print(_core.build_info()["isa"], digest.hexdigest())
 """
 

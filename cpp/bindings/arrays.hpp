@@ -41,17 +41,23 @@ inline Array to_array(const Matrix& m) {
 }
 inline Array to_array(const Vector& v) { return Array(v.size(), v.data()); }
 
-// A sparse matrix as three parallel arrays.
-inline std::vector<Entry> to_entries(const Integers& rows, const Integers& columns,
-                                     const Array& values) {
-    require(rows.size() == values.size() && columns.size() == values.size(),
-            "rows, columns and values must have the same length");
-    std::vector<Entry> out;
-    out.reserve(static_cast<std::size_t>(values.size()));
-    for (py::ssize_t k = 0; k < values.size(); ++k)
-        out.push_back({rows.data()[k], columns.data()[k], values.data()[k]});
-    return out;
-}
+// A sparse matrix by its entries, in any order; repeated ones add up.
+struct Triplets {
+    Index rows, columns;
+    Integers row, column;
+    Array value;
+
+    std::vector<Entry> entries() const {
+        require(row.size() == value.size() && column.size() == value.size(),
+                "rows, columns and values must have the same length");
+        std::vector<Entry> out;
+        out.reserve(static_cast<std::size_t>(value.size()));
+        for (py::ssize_t k = 0; k < value.size(); ++k)
+            out.push_back({row.data()[k], column.data()[k], value.data()[k]});
+        return out;
+    }
+    SparseRows compressed() const { return SparseRows(rows, columns, entries()); }
+};
 
 // A batch (rows, size) cut into blocks of lanes.
 inline void load_lanes(const Array& batch, Index first, Index count, Block& out) {

@@ -1,8 +1,6 @@
 // Priors: maps of white noise.
 #include "arrays.hpp"
 #include "m4dl/fem/grid.hpp"
-#include "m4dl/linalg/cholesky.hpp"
-#include "m4dl/linalg/selected_inverse.hpp"
 #include "m4dl/prior/any.hpp"
 #include "m4dl/prior/gaussian.hpp"
 #include "m4dl/prior/interpolated.hpp"
@@ -24,39 +22,29 @@ AnyPrior make(Args&&... args) {
 Array push(const AnyPrior& prior, const Array& xi, int threads) {
     const Index rows = batch_rows("xi", xi, prior.white());
     Array out({rows, prior.parameters()});
-    double* to = out.mutable_data();
-    for_lanes(rows, threads, [&](Index first, Index count) {
-        auto work = prior.work();
-        Block x, theta = Block::Zero(prior.parameters(), kLanes);
-        load_lanes(xi, first, count, x);
-        work->push(x, theta);
-        store_lanes(theta, first, count, to);
-    });
+    over_lanes(rows, {&xi}, {&out}, threads,
+               [&](Index, Index, const auto& in, auto& to) { prior.work()->push(in[0], to[0]); });
     return out;
 }
 
+// T'(xi)* of a direction (adjoint) or T'(xi) of one, row by row.
 Array derivative(const AnyPrior& prior, const Array& xi, const Array& direction, bool adjoint,
                  int threads) {
     const Index rows = batch_rows("xi", xi, prior.white());
-    const Index in = adjoint ? prior.parameters() : prior.white();
-    const Index size = adjoint ? prior.white() : prior.parameters();
-    require(batch_rows("direction", direction, in) == rows, "both arguments must have ", rows,
+    const Index size = adjoint ? prior.parameters() : prior.white();
+    require(batch_rows("direction", direction, size) == rows, "both arguments must have ", rows,
             " rows");
-    Array out({rows, size});
-    double* to = out.mutable_data();
-    for_lanes(rows, threads, [&](Index first, Index count) {
-        auto work = prior.work();
-        Block x, d, theta = Block::Zero(prior.parameters(), kLanes),
-                    result = Block::Zero(size, kLanes);
-        load_lanes(xi, first, count, x);
-        load_lanes(direction, first, count, d);
-        work->push(x, theta);
-        if (adjoint)
-            work->pull(d, result);
-        else
-            work->tangent(d, result);
-        store_lanes(result, first, count, to);
-    });
+    Array out({rows, adjoint ? prior.white() : prior.parameters()});
+    over_lanes(rows, {&xi, &direction}, {&out}, threads,
+               [&](Index, Index, const auto& in, auto& to) {
+                   const auto work = prior.work();
+                   Block theta = Block::Zero(prior.parameters(), kLanes);
+                   work->push(in[0], theta);
+                   if (adjoint)
+                       work->pull(in[1], to[0]);
+                   else
+                       work->tangent(in[1], to[0]);
+               });
     return out;
 }
 
@@ -101,50 +89,19 @@ void bind_priors(py::module_& m) {
             return make<SeriesPrior>(std::move(axes), to_indices(mode), to_vector(std),
                                      to_vector(mean));
         },
-        "basis"_a, "mode"_a, "std"_a, "mean"_a);
+        "basis"_a, "mode"_a, py::kw_only(), "std"_a, "mean"_a);
     m.def(
         "sparse_prior",
-        [](const Integers& a_row, const Integers& a_column, const Array& a_value,
-           const Array& coordinates, Index white, const Integers& d_row, const Integers& d_column,
-           const Array& d_value, const Array& mass, Index repeats, const Array& scale,
-           const Array& mean) {
-            const Index n = mean.size();
-            const LowerMatrix a = lower_matrix(n, to_entries(a_row, a_column, a_value));
-            std::optional<SparseRows> noise;
-            if (white > 0) noise = SparseRows(n, white, to_entries(d_row, d_column, d_value));
-            return make<SparsePrior>(a.pattern, a.values, to_matrix(coordinates), std::move(noise),
+        [](const Triplets& matrix, const std::optional<Triplets>& noise, const Array& coordinates,
+           const Array& mass, Index repeats, const Array& scale, const Array& mean) {
+            const LowerMatrix a = lower_matrix(mean.size(), matrix.entries());
+            std::optional<SparseRows> d;
+            if (noise) d = noise->compressed();
+            return make<SparsePrior>(a.pattern, a.values, to_matrix(coordinates), std::move(d),
                                      to_vector(mass), repeats, to_vector(scale), to_vector(mean));
         },
-        "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "white"_a, "d_row"_a, "d_column"_a,
-        "d_value"_a, "mass"_a, "repeats"_a, "scale"_a, "mean"_a,
-        "The lower triangle of A; white = 0 asks for the half power.");
-    py::class_<SelectedInverse>(m, "SelectedInverse")
-        .def(py::init([](const Integers& a_row, const Integers& a_column, const Array& a_value,
-                         const Array& coordinates, const Array& mass, Index power) {
-                 const LowerMatrix a =
-                     lower_matrix(mass.size(), to_entries(a_row, a_column, a_value));
-                 return SelectedInverse(a.pattern, a.values, to_matrix(coordinates),
-                                        to_vector(mass), power);
-             }),
-             "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a, "mass"_a, "power"_a)
-        .def_property_readonly("work", &SelectedInverse::work)
-        .def_property_readonly("left", &SelectedInverse::left)
-        .def("advance", &SelectedInverse::advance, "work"_a,
-             py::call_guard<py::gil_scoped_release>())
-        .def("diagonal", [](const SelectedInverse& s) { return to_array(s.diagonal()); });
-    m.def(
-        "sparse_log_determinant",
-        [](Index n, const Integers& a_row, const Integers& a_column, const Array& a_value,
-           const Array& coordinates) {
-            const LowerMatrix a = lower_matrix(n, to_entries(a_row, a_column, a_value));
-            const auto symbolic =
-                std::make_shared<Symbolic>(analyse(a.pattern, to_matrix(coordinates)));
-            Cholesky<1> factor(symbolic);
-            factor.factor(a.values.data());
-            return factor.log_determinant()[0];
-        },
-        "n"_a, "a_row"_a, "a_column"_a, "a_value"_a, "coordinates"_a,
-        "Of the lower triangle of A; NaN where A is not positive definite.");
+        "matrix"_a, py::kw_only(), "noise"_a, "coordinates"_a, "mass"_a, "repeats"_a, "scale"_a,
+        "mean"_a, "The lower triangle of A, and D; no D asks for the half power.");
     m.def(
         "interpolated_prior",
         [](const AnyPrior& prior, const Grid& grid, const Array& points) {
@@ -165,7 +122,7 @@ void bind_priors(py::module_& m) {
             return make<SpectralPrior>(shape, std::vector<Basis>(shape.size(), to_basis(basis)),
                                        to_vector(spectrum), to_vector(scale), to_vector(mean));
         },
-        "shape"_a, "basis"_a, "spectrum"_a, "scale"_a, "mean"_a);
+        "shape"_a, "basis"_a, py::kw_only(), "spectrum"_a, "scale"_a, "mean"_a);
     m.def(
         "vector_prior",
         [](std::vector<AnyPrior> priors, const Array& mixing) {

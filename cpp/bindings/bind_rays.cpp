@@ -20,7 +20,7 @@ void bind_rays(py::module_& m) {
                  return Paths(to_indices(first), to_doubles(width), nodes, to_indices(node),
                               to_doubles(weight));
              }),
-             "first"_a, "width"_a, "nodes"_a, "node"_a, "weight"_a,
+             py::kw_only(), "first"_a, "width"_a, "nodes"_a, "node"_a, "weight"_a,
              "node, weight: (2 steps, entries): where a field is taken from at each point.")
         .def_property_readonly("rays", &Paths::rays)
         .def_property_readonly("steps", &Paths::steps);
@@ -33,10 +33,10 @@ void bind_rays(py::module_& m) {
         "paths"_a, "attenuation"_a, "attenuation: at the points of the paths, (2 steps,).");
     m.def(
         "unknown_attenuation_xray",
-        [](const Paths& paths, const std::string& link, double floor) {
-            return make<UnknownAttenuationXRay>(paths, make_link(link, floor));
+        [](const Paths& paths, const Link& link) {
+            return make<UnknownAttenuationXRay>(paths, link);
         },
-        "paths"_a, "link"_a, "floor"_a);
+        "paths"_a, "link"_a);
     m.def(
         "non_abelian_xray",
         [](const Paths& paths, const std::string& group, Index n) {

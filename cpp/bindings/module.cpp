@@ -8,7 +8,10 @@
 
 namespace m4dl::bind {
 void bind_base(pybind11::module_& m);
+void bind_linalg(pybind11::module_& m);
+void bind_meshes(pybind11::module_& m);
 void bind_models(pybind11::module_& m);
+void bind_elliptic(pybind11::module_& m);
 void bind_priors(pybind11::module_& m);
 void bind_rays(pybind11::module_& m);
 void bind_density(pybind11::module_& m);
@@ -35,7 +38,10 @@ PYBIND11_MODULE(_core, m) {
     Eigen::setCpuCacheSizes(32 * 1024, 512 * 1024, 2 * 1024 * 1024);
     m.doc() = "Compiled core of m4dl.";
     m4dl::bind::bind_base(m);
+    m4dl::bind::bind_linalg(m);
+    m4dl::bind::bind_meshes(m);
     m4dl::bind::bind_models(m);
+    m4dl::bind::bind_elliptic(m);
     m4dl::bind::bind_priors(m);
     m4dl::bind::bind_rays(m);
     m4dl::bind::bind_density(m);

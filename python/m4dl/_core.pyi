@@ -15,6 +15,7 @@ __all__: list[str] = [
     "Hmc",
     "InfinityMala",
     "Linearised",
+    "Link",
     "Mala",
     "Model",
     "Paths",
@@ -24,9 +25,11 @@ __all__: list[str] = [
     "Reference",
     "Run",
     "SelectedInverse",
+    "SolverOptions",
     "Surrogate",
     "TetrahedronMesh",
     "TriangleMesh",
+    "Triplets",
     "Ula",
     "affine_elliptic",
     "attenuated_xray",
@@ -61,6 +64,36 @@ __all__: list[str] = [
     "xray",
 ]
 
+class Triplets:
+    def __init__(
+        self,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        columns: typing.SupportsInt | typing.SupportsIndex,
+        *,
+        row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None:
+        """
+        A sparse matrix of this shape by its entries.
+        """
+
+class SelectedInverse:
+    def __init__(
+        self,
+        matrix: Triplets,
+        *,
+        coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        mass: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        power: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def advance(self, work: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    def diagonal(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def left(self) -> float: ...
+    @property
+    def work(self) -> float: ...
+
 class Grid:
     def __init__(
         self,
@@ -71,6 +104,30 @@ class Grid:
     def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
         """
         Nodes and weights, (points, 2^d).
+        """
+
+class TriangleMesh:
+    def __init__(
+        self,
+        points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    ) -> None: ...
+    def boundary(self) -> list[bool]: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
+        """
+
+class TetrahedronMesh:
+    def __init__(
+        self,
+        points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    ) -> None: ...
+    def boundary(self) -> list[bool]: ...
+    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
+        """
+        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
         """
 
 class Model:
@@ -107,29 +164,15 @@ class Model:
     @property
     def solver(self) -> str: ...
 
-class TriangleMesh:
-    def __init__(
-        self,
-        points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    ) -> None: ...
-    def boundary(self) -> list[bool]: ...
-    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
-        """
-        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
-        """
+class Link:
+    def __init__(self, kind: str, floor: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def floor(self) -> float: ...
 
-class TetrahedronMesh:
+class SolverOptions:
     def __init__(
-        self,
-        points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        cells: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        self, kind: str, tolerance: typing.SupportsFloat | typing.SupportsIndex
     ) -> None: ...
-    def boundary(self) -> list[bool]: ...
-    def interpolate(self, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> tuple:
-        """
-        Nodes and weights, (points, d + 1); weights 0 outside the mesh.
-        """
 
 class Prior:
     def pull(
@@ -154,26 +197,10 @@ class Prior:
     @property
     def white(self) -> int: ...
 
-class SelectedInverse:
-    def __init__(
-        self,
-        a_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        a_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-        a_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        mass: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        power: typing.SupportsInt | typing.SupportsIndex,
-    ) -> None: ...
-    def advance(self, work: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
-    def diagonal(self) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def left(self) -> float: ...
-    @property
-    def work(self) -> float: ...
-
 class Paths:
     def __init__(
         self,
+        *,
         first: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
         width: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         nodes: typing.SupportsInt | typing.SupportsIndex,
@@ -369,30 +396,22 @@ class Run:
     def white(self) -> int: ...
 
 def affine_elliptic(
-    unknowns: typing.SupportsInt | typing.SupportsIndex,
-    parameters: typing.SupportsInt | typing.SupportsIndex,
-    a_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    a_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    a_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    t_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    t_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    t_parameter: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    t_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
+    constant: Triplets,
+    terms: Triplets,
+    parameter: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    load_terms: Triplets,
     load: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    b_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    b_parameter: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    b_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    points: typing.SupportsInt | typing.SupportsIndex,
-    o_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    o_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    o_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     offset: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    observe: Triplets,
     coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    link: str,
-    floor: typing.SupportsFloat | typing.SupportsIndex,
-    solver: str,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
-) -> Model: ...
+    link: Link,
+    solver: SolverOptions,
+) -> Model:
+    """
+    Of symmetric matrices the lower triangles; parameter: of each entry of the terms.
+    """
+
 def attenuated_xray(
     paths: Paths, attenuation: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
 ) -> Model:
@@ -414,13 +433,12 @@ def chain_statistics(
 def darcy_grid(
     grid: Grid,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     source: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     blocks: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-    link: str,
-    floor: typing.SupportsFloat | typing.SupportsIndex,
-    solver: str,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    link: Link,
+    solver: SolverOptions,
 ) -> Model:
     """
     An empty list of blocks: coefficient at the nodes.
@@ -430,25 +448,23 @@ def darcy_grid(
 def darcy_simplices(
     mesh: TriangleMesh,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     source: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     on_nodes: bool,
-    link: str,
-    floor: typing.SupportsFloat | typing.SupportsIndex,
-    solver: str,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    link: Link,
+    solver: SolverOptions,
 ) -> Model: ...
 @typing.overload
 def darcy_simplices(
     mesh: TetrahedronMesh,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     source: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     on_nodes: bool,
-    link: str,
-    floor: typing.SupportsFloat | typing.SupportsIndex,
-    solver: str,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    link: Link,
+    solver: SolverOptions,
 ) -> Model: ...
 def dense_prior(
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -478,22 +494,17 @@ def interpolated_prior(
     prior: Prior, grid: Grid, points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
 ) -> Prior: ...
 def line_transform(
+    fields: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     basis: str,
     to_values: bool,
     outer: typing.SupportsInt | typing.SupportsIndex,
     n: typing.SupportsInt | typing.SupportsIndex,
     inner: typing.SupportsInt | typing.SupportsIndex,
-    fields: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     threads: typing.SupportsInt | typing.SupportsIndex = 1,
 ) -> numpy.typing.NDArray[numpy.float64]: ...
 def linear_dense(matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> Model: ...
-def linear_sparse(
-    rows: typing.SupportsInt | typing.SupportsIndex,
-    columns: typing.SupportsInt | typing.SupportsIndex,
-    row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-) -> Model: ...
+def linear_sparse(matrix: Triplets) -> Model: ...
 def low_rank_reference(
     centre: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     basis: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -536,6 +547,7 @@ def prior_white_noise(
 def python_model(
     forward: collections.abc.Callable,
     gradient: collections.abc.Callable | None,
+    *,
     parameters: typing.SupportsInt | typing.SupportsIndex,
     outputs: typing.SupportsInt | typing.SupportsIndex,
     batched: bool,
@@ -552,86 +564,75 @@ def run(
 def schrodinger_grid(
     grid: Grid,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     all_nodes: bool,
-    link: str,
-    floor: typing.SupportsFloat | typing.SupportsIndex,
-    solver: str,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    link: Link,
+    solver: SolverOptions,
 ) -> Model: ...
 @typing.overload
 def schrodinger_simplices(
     mesh: TriangleMesh,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    link: str,
-    floor: typing.SupportsFloat | typing.SupportsIndex,
-    solver: str,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    link: Link,
+    solver: SolverOptions,
 ) -> Model: ...
 @typing.overload
 def schrodinger_simplices(
     mesh: TetrahedronMesh,
     points: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     boundary: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    link: str,
-    floor: typing.SupportsFloat | typing.SupportsIndex,
-    solver: str,
-    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+    link: Link,
+    solver: SolverOptions,
 ) -> Model: ...
 def series_prior(
     basis: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float64]],
     mode: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    *,
     std: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior: ...
 def sparse_cholesky_solve(
-    size: typing.SupportsInt | typing.SupportsIndex,
     row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     rhs: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    *,
     coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> numpy.typing.NDArray[numpy.float64]: ...
 def sparse_log_determinant(
-    n: typing.SupportsInt | typing.SupportsIndex,
-    a_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    a_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    a_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    matrix: Triplets, *, coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
 ) -> float:
     """
     Of the lower triangle of A; NaN where A is not positive definite.
     """
 
 def sparse_prior(
-    a_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    a_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    a_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    matrix: Triplets,
+    *,
+    noise: Triplets | None,
     coordinates: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    white: typing.SupportsInt | typing.SupportsIndex,
-    d_row: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    d_column: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
-    d_value: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     mass: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     repeats: typing.SupportsInt | typing.SupportsIndex,
     scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior:
     """
-    The lower triangle of A; white = 0 asks for the half power.
+    The lower triangle of A, and D; no D asks for the half power.
     """
 
 def spectral_prior(
     shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     basis: str,
+    *,
     spectrum: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     mean: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
 ) -> Prior: ...
-def unknown_attenuation_xray(
-    paths: Paths, link: str, floor: typing.SupportsFloat | typing.SupportsIndex
-) -> Model: ...
+def unknown_attenuation_xray(paths: Paths, link: Link) -> Model: ...
 def vector_prior(
     priors: collections.abc.Sequence[Prior],
     mixing: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from . import _core
 from ._validate import LARGEST_COUNT, Array, shape_text, short
 
 
@@ -20,6 +21,11 @@ class Triplets:
     row: NDArray[np.int64]
     column: NDArray[np.int64]
     value: Array
+
+    @property
+    def core(self) -> _core.Triplets:
+        """The same for the compiled core."""
+        return _core.Triplets(*self.shape, row=self.row, column=self.column, value=self.value)
 
 
 def triplets(name: str, matrix: Any, shape: tuple[int | None, int | None]) -> Triplets:

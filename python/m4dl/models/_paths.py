@@ -38,7 +38,9 @@ def make_paths(rays: Any, field: Any, at: str, step: float | None) -> tuple[Any,
     node, weight = sampling(field, at, quadrature.points)
     weight = np.where(quadrature.inside[:, None], weight, 0.0)
     size = field.size if isinstance(field, ZernikeBasis) else field.size_of(at)
-    core = _core.Paths(quadrature.first, quadrature.width, size, node, weight)
+    core = _core.Paths(
+        first=quadrature.first, width=quadrature.width, nodes=size, node=node, weight=weight
+    )
     return core, quadrature
 
 

@@ -87,11 +87,17 @@ class AffineElliptic(Model):
             else array("coordinates", coordinates, (n, None))
         )
         core = _core.affine_elliptic(
-            n, count, a.row, a.column, a.value, t.row, t.column, parameter, t.value,
-            b, lt.row, lt.column, lt.value, points, o.row, o.column, o.value,
-            off.reshape(points, sides), x,
-            *check_link(link, floor), *check_solver(solver, tolerance),
-        )  # fmt: skip
+            constant=a.core,
+            terms=t.core,
+            parameter=parameter,
+            load_terms=lt.core,
+            load=b,
+            offset=off.reshape(points, sides),
+            observe=o.core,
+            coordinates=x,
+            link=check_link(link, floor),
+            solver=check_solver(solver, tolerance),
+        )
         super().__init__(core, domain, at)
 
 

@@ -63,13 +63,15 @@ class Darcy(Model):
         x = check_points(mesh, points)
         s, g = nodal("source", source, mesh), nodal("boundary", boundary, mesh)
         self._argue(source=s, boundary=g)
-        options = (*check_link(link, floor), *check_solver(solver, tolerance))
+        c, strategy = check_link(link, floor), check_solver(solver, tolerance)
         choice("at", at, ("nodes", "cells"))
         domain: Mesh = mesh
         if isinstance(mesh, SimplexMesh):
             if blocks is not None:
                 raise ValueError(f"blocks need a Grid, got blocks={blocks!r} with {mesh!r}")
-            core = _core.darcy_simplices(mesh.core, x, s, g, at == "nodes", *options)
+            core = _core.darcy_simplices(
+                mesh.core, x, source=s, boundary=g, on_nodes=at == "nodes", link=c, solver=strategy
+            )
         else:
             if min(mesh.cells) < 2:
                 raise ValueError(
@@ -87,5 +89,7 @@ class Darcy(Model):
                 coarse = mesh.cells
             else:
                 coarse = ()
-            core = _core.darcy_grid(mesh.core, x, s, g, list(coarse), *options)
+            core = _core.darcy_grid(
+                mesh.core, x, source=s, boundary=g, blocks=list(coarse), link=c, solver=strategy
+            )
         super().__init__(core, domain, at)

@@ -19,7 +19,7 @@ class LinearModel(Model):
         if sparse.issparse(matrix):
             t = triplets("matrix", matrix, (None, None))
             _not_empty(t.shape)
-            super().__init__(_core.linear_sparse(*t.shape, t.row, t.column, t.value))
+            super().__init__(_core.linear_sparse(t.core))
         else:
             dense = array("matrix", matrix, (None, None))
             _not_empty(dense.shape)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import _core
 from .._callback import called
 from .._validate import Array, array, choice, number, shape_of
 from ..meshes import Mesh
@@ -26,21 +27,21 @@ def nodal(name: str, value: Nodal, mesh: Mesh) -> Array:
     return array(name, values, (len(x),))
 
 
-def check_link(link: str, floor: float) -> tuple[str, float]:
-    """Return the name and the lower bound of a link function, checked."""
+def check_link(link: str, floor: float) -> _core.Link:
+    """Return a link function by its name and lower bound, checked."""
     choice("link", link, LINKS)
     out = number("floor", floor)
     if out < 0:
         raise ValueError(f"floor must not be negative, got {out}")
     if out > 0 and link == "identity":
         raise ValueError(f"floor has no meaning for link='identity', got {out}")
-    return link, out
+    return _core.Link(link, out)
 
 
-def check_solver(solver: str, tolerance: float) -> tuple[str, float]:
-    """Return the name of a solution strategy and its relative tolerance, checked."""
+def check_solver(solver: str, tolerance: float) -> _core.SolverOptions:
+    """Return a solution strategy by its name and relative tolerance, checked."""
     choice("solver", solver, SOLVERS)
     out = number("tolerance", tolerance)
     if not 1e-12 <= out <= 1e-3:
         raise ValueError(f"tolerance must lie between 1e-12 and 1e-3, got {out:g}")
-    return solver, out
+    return _core.SolverOptions(solver, out)

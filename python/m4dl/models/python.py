@@ -56,8 +56,8 @@ class PythonModel(Model):
             _core.python_model(
                 Callback("forward", forward, count, batched),
                 None if gradient is None else Callback("gradient", gradient, size, batched),
-                size,
-                count,
-                batched,
+                parameters=size,
+                outputs=count,
+                batched=batched,
             )
         )

@@ -68,16 +68,18 @@ class Schrodinger(Model):
         x = check_points(mesh, points)
         g = nodal("boundary", boundary, mesh)
         self._argue(boundary=g)
-        options = (*check_link(link, floor), *check_solver(solver, tolerance))
+        c, strategy = check_link(link, floor), check_solver(solver, tolerance)
         if isinstance(mesh, Grid):
             choice("at", at, ("nodes", "interior"))
             if min(mesh.cells) < 2:
                 raise ValueError(
                     f"grid must have at least 2 cells along each axis, got {mesh.cells}"
                 )
-            core = _core.schrodinger_grid(mesh.core, x, g, at == "nodes", *options)
+            core = _core.schrodinger_grid(
+                mesh.core, x, boundary=g, all_nodes=at == "nodes", link=c, solver=strategy
+            )
         else:
             choice("at", at, ("nodes",))
-            core = _core.schrodinger_simplices(mesh.core, x, g, *options)
+            core = _core.schrodinger_simplices(mesh.core, x, boundary=g, link=c, solver=strategy)
         super().__init__(core, mesh, at)
-        self.boundary, self.link, self.floor = g, options[0], options[1]
+        self.boundary, self.link, self.floor = g, link, c.floor

@@ -110,7 +110,7 @@ class AttenuatedXRay(Model):
             link = ("identity" if in_basis else "exp") if link is None else link
             if in_basis and link != "identity":
                 raise ValueError(f"link must be 'identity' in a basis, got {link!r}")
-            core = _core.unknown_attenuation_xray(paths, *check_link(link, floor))
+            core = _core.unknown_attenuation_xray(paths, check_link(link, floor))
             super().__init__(core, domain, where, components=2)
         else:
             if link is not None or floor != 0.0:

@@ -184,7 +184,11 @@ def _grid_core(
         scale = std * np.exp(-0.5 * _log_variance(grid.dim, nu)) / np.sqrt(mass)
     root, factor = np.sqrt(variance).ravel(), scale.ravel()
     core = _core.spectral_prior(
-        shape, f"dct{kind}", keep("root", lambda: root), keep("scale", lambda: factor), m
+        shape,
+        f"dct{kind}",
+        spectrum=keep("root", lambda: root),
+        scale=keep("scale", lambda: factor),
+        mean=m,
     )
     return core, m
 

@@ -87,7 +87,7 @@ class SeriesPrior(Prior):
                 for x, (a, b), k in zip(mesh.axes(at), mesh.extent, index.T, strict=True)
             ]
             flat = np.ravel_multi_index(tuple(index.T - 1), tuple(b.shape[1] for b in axes))
-            core = _core.series_prior(axes, flat.astype(np.int64), s, m)
+            core = _core.series_prior(axes, flat.astype(np.int64), std=s, mean=m)
         else:
             core = _core.dense_prior(m, basis * s)
         super().__init__(core, m, mesh, at)

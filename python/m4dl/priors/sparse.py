@@ -104,18 +104,22 @@ def sparse_core(
     """Compile theta = mean + scale (A^{-1} diag(mass))^repeats B xi; without D, B = L^{-T}."""
     n = mean.size
     a = symmetric_lower("A", A, n)
-    d = triplets("D", sparse.coo_array((n, 0)) if D is None else D, (n, None))
     return _core.sparse_prior(
-        a.row, a.column, a.value, x, d.shape[1], d.row, d.column, d.value,
-        mass, int(repeats), scale, mean,
-    )  # fmt: skip
+        a.core,
+        noise=None if D is None else triplets("D", D, (n, None)).core,
+        coordinates=x,
+        mass=mass,
+        repeats=int(repeats),
+        scale=scale,
+        mean=mean,
+    )
 
 
 def sparse_log_determinant(A: Any, x: Array) -> float:
     """Return log det A of a positive definite A, whose unknowns are at ``x`` if that is known."""
     n = A.shape[0]
     a = symmetric_lower("A", A, n)
-    return float(_core.sparse_log_determinant(n, a.row, a.column, a.value, x))
+    return float(_core.sparse_log_determinant(a.core, coordinates=x))
 
 
 _SLICE = 2e8
@@ -128,7 +132,7 @@ def sparse_variance(A: Any, mass: Array, power: int, x: Array, hint: str = "") -
     A progress bar shows with the ``hint`` what takes longer than two seconds.
     """
     a = symmetric_lower("A", A, mass.size)
-    inverse = _core.SelectedInverse(a.row, a.column, a.value, x, mass, power)
+    inverse = _core.SelectedInverse(a.core, coordinates=x, mass=mass, power=power)
     with Bar(
         True,
         total=round(inverse.work),
