@@ -1,152 +1,16 @@
 #include "m4dl/linalg/screened_poisson.hpp"
 
-#include "m4dl/linalg/poisson_stages.hpp"
+#include "m4dl/linalg/poisson_refinement.hpp"
 
 namespace m4dl {
 namespace {
 
 using namespace poisson;
-using simd::Real;
 
 // Error estimates trust no rate of convergence of a cycle below this: the first ones may be lucky.
 // What nested iteration reached says less about the cycles that follow.
 // Slow convergence is irregular: there the estimate is doubled.
 constexpr double kFastestRate = 0.05, kFastestRateAtFirst = 0.1, kSlowRate = 0.2;
-
-// u += correction in the lanes still at work, and the residual b - A u, in double precision.
-struct Refinement {
-    Pass pass;                 // over the finest level: the correction and the residual
-    const Index* coefficient;  // per line inside: its first row in c
-    const double *c, *b;       // b on the nodes inside
-    double* u;
-    const double* active;  // per lane: 1 or 0
-    double* sums;          // per slab: |correction|^2 and |u|^2
-    bool fresh;            // u has not been written yet: it is 0
-};
-
-template <int W, int K>
-struct Refiner {
-    const Refinement& x;
-    const PoissonLevel& g = x.pass.level;
-
-    M4DL_INLINE void correct(Index slab) const {
-        for (int h = 0; h < L; h += W) {
-            // Two of each sum, as an addition takes several cycles.
-            Real<W> zz[2] = {}, uu[2] = {};
-            const Real<W> active = load<W>(x.active + h);
-            const bool fresh = x.fresh;
-            for_lines<K / 2 + 1>(g, slab, [&](Index, Index at) M4DL_INLINE_LAMBDA {
-                auto one = [&](Index k, int which) M4DL_INLINE_LAMBDA {
-                    Real<W> z;
-                    simd::widen<W>(x.pass.fields.u.data() + k * L + h, z);
-                    double* here = x.u + k * L + h;
-                    const Real<W> u = fresh ? z : load<W>(here) + active * z;
-                    store<W>(here, u);
-                    zz[which] += z * z;
-                    uu[which] += u * u;
-                };
-                Index k = at + 1;
-                for (; k + 1 < at + g.nodes - 1; k += 2) {
-                    one(k, 0);
-                    one(k + 1, 1);
-                }
-                if (k < at + g.nodes - 1) one(k, 0);
-            });
-            store<W>(x.sums + slab * 2 * L + h, zz[0] + zz[1]);
-            store<W>(x.sums + (slab * 2 + 1) * L + h, uu[0] + uu[1]);
-        }
-    }
-
-    M4DL_INLINE void residual(Index slab) const {
-        for_lines<K / 2 + 1>(g, slab, [&](Index l, Index at) M4DL_INLINE_LAMBDA {
-            const Stencil<K, double> s(g, slab, l);
-            const Index line = K == 2 ? slab - 1 : (slab - 1) * (g.lines - 2) + l - 1;
-            for (int h = 0; h < L; h += W) {
-                const double* u = x.u + at * L + h;
-                const double* b = x.b + (line * (g.nodes - 2) - 1) * L + h;
-                const double* f = x.c + (x.coefficient[line] - 1) * L + h;
-                auto row = [&](Index k) M4DL_INLINE_LAMBDA { return load<W>(u + k * L); };
-                auto put = [&](Index k, const Real<W>& neighbours, const Real<W>& here,
-                               double along) M4DL_INLINE_LAMBDA {
-                    const Real<W> own = (s.total() + along) + load<W>(f + k * L);
-                    simd::narrow<W>(load<W>(b + k * L) + neighbours - own * here,
-                                    x.pass.fields.rhs.data() + (at + k) * L + h);
-                };
-                s.for_nodes(
-                    1, 1,
-                    [&](Index k, double below, double above) M4DL_INLINE_LAMBDA {
-                        auto near = [&](Index o) M4DL_INLINE_LAMBDA { return row(k + o); };
-                        put(k, s.beside(near) + (below * row(k - 1) + above * row(k + 1)), row(k),
-                            below + above);
-                    },
-                    [&](Index k, Index end, double along) M4DL_INLINE_LAMBDA {
-                        Real<W> left = row(k - 1), here = row(k);
-                        for (; k < end; ++k) {
-                            auto near = [&](Index o) M4DL_INLINE_LAMBDA { return row(k + o); };
-                            const Real<W> right = row(k + 1);
-                            put(k, s.beside(near) + along * (left + right), here, along + along);
-                            left = here;
-                            here = right;
-                        }
-                    });
-            }
-        });
-    }
-};
-
-// The end of a cycle and the correction.
-template <int W, int K>
-M4DL_INLINE void up_and_correct(const Refinement& x, const SlabRange& r) {
-    const Stages<W, K> s{x.pass, x.pass.level, r};
-    const Refiner<W, K> refine{x};
-    s.template go<4>([&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
-        if constexpr (stage < 3) s.template up<stage>(slab);
-        if constexpr (stage == 3) refine.correct(slab);
-    });
-}
-
-// The residual and the beginning of a cycle.
-template <int W, int K>
-M4DL_INLINE void residual_and_down(const Refinement& x, const SlabRange& r) {
-    const Stages<W, K> s{x.pass, x.pass.level, r};
-    const Refiner<W, K> refine{x};
-    s.template go<4>([&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
-        if constexpr (stage == 0) refine.residual(slab);
-        s.template down<stage>(slab);
-    });
-}
-
-// Both.
-template <int W, int K>
-M4DL_INLINE void turn_and_refine(const Refinement& x, const SlabRange& r) {
-    const Stages<W, K> s{x.pass, x.pass.level, r};
-    const Refiner<W, K> refine{x};
-    s.template go<8>([&](auto stage, Index slab) M4DL_INLINE_LAMBDA {
-        if constexpr (stage < 3) s.template up<stage>(slab);
-        if constexpr (stage == 3) refine.correct(slab);
-        if constexpr (stage == 4) refine.residual(slab);
-        if constexpr (stage >= 4) s.template down<stage - 4>(slab);
-    });
-}
-
-// The residual alone.
-template <int W, int K>
-M4DL_INLINE void residual(const Refinement& x, const SlabRange& r) {
-    for (Index slab = r.begin; slab < r.end; ++slab) Refiner<W, K>{x}.residual(slab);
-}
-
-#define M4DL_PASS(name)                                                       \
-    template <int W>                                                          \
-    M4DL_INLINE void name##_kernel(const Refinement& x, const SlabRange& r) { \
-        x.pass.level.plane() ? name<W, 2>(x, r) : name<W, 4>(x, r);           \
-    }                                                                         \
-    M4DL_DISPATCH(name##_kernel, name##_slabs, (const Refinement& x, const SlabRange& r), (x, r))
-
-M4DL_PASS(up_and_correct)
-M4DL_PASS(residual_and_down)
-M4DL_PASS(turn_and_refine)
-M4DL_PASS(residual)
-#undef M4DL_PASS
 
 // The error that is left in each lane, as far as the corrections tell.
 struct ErrorEstimate {

@@ -5,10 +5,9 @@
 
 #include <cstring>
 
-#include "m4dl/linalg/diffusion_cycle.hpp"
+#include "m4dl/linalg/diffusion_passes.hpp"
 #include "m4dl/linalg/interpolation.hpp"
 #include "m4dl/linalg/restriction.hpp"
-#include "m4dl/linalg/wavefront.hpp"
 
 namespace m4dl::diffusion {
 
@@ -16,14 +15,6 @@ using simd::Float, simd::kFloatWidth, simd::load, simd::store;
 using Fields = DiffusionCycle::Fields;
 
 inline constexpr int L = static_cast<int>(kLanes);
-
-// One level and the next: what a pass over the first one touches.
-struct Pass {
-    const DiffusionCycle::Level& level;
-    Fields& fields;
-    const DiffusionCycle::Level* coarse;  // none below the coarsest
-    Fields* below;
-};
 
 // What is done with the slabs of a level (lines in the plane, planes of lines in space).
 template <int W, int D>
@@ -156,5 +147,16 @@ struct Stages {
                 [&](Index i) M4DL_INLINE_LAMBDA { return ring.place(i); });
     }
 };
+
+// Defines name_slabs, of diffusion_passes.hpp, by the template name<W, D>.
+#define M4DL_DIFFUSION_PASS(name, parameters, arguments) \
+    template <int W>                                     \
+    M4DL_INLINE void name##_kernel parameters {          \
+        if (pass.level.grid.plane())                     \
+            name<W, 2> arguments;                        \
+        else                                             \
+            name<W, 3> arguments;                        \
+    }                                                    \
+    M4DL_DISPATCH(name##_kernel, name##_slabs, parameters, arguments)
 
 }  // namespace m4dl::diffusion

@@ -231,4 +231,15 @@ struct Stages {
     }
 };
 
+// Defines name_slabs, of poisson_passes.hpp, by the template name<W, K>.
+#define M4DL_POISSON_PASS(name, parameters, arguments) \
+    template <int W>                                   \
+    M4DL_INLINE void name##_kernel parameters {        \
+        if (pass.level.plane())                        \
+            name<W, 2> arguments;                      \
+        else                                           \
+            name<W, 4> arguments;                      \
+    }                                                  \
+    M4DL_DISPATCH(name##_kernel, name##_slabs, parameters, arguments)
+
 }  // namespace m4dl::poisson
