@@ -12,7 +12,7 @@ import numpy as np
 import oracles as o
 import pytest
 from catalogue import MODELS
-from m4dl import _learn, _regression
+from m4dl import _learn, _regression, _ridge
 from posteriors import posterior_of
 from problems import Array
 from rows import gaussian_of
@@ -92,7 +92,7 @@ def test_a_linear_model_is_found_from_a_few_draws() -> None:
     rng = np.random.default_rng(0)
     matrix, data = rng.standard_normal((3, 8)), rng.standard_normal(3)
     draws = rng.standard_normal((4, 1, 8)) + 0.01 * rng.standard_normal((4, 10, 8))
-    found = _regression._slope(draws, draws @ matrix.T)
+    found = _ridge.fitted_slope(draws, draws @ matrix.T)
     np.testing.assert_allclose(found, matrix, atol=1e-6)
     # at draws of the posterior itself nothing is left to correct
     mean, covariance = o.linear_posterior(matrix, data, np.full(3, 0.1), np.zeros(8), np.eye(8))
@@ -127,10 +127,10 @@ def test_a_smooth_prior_has_more_modes_than_there_are_draws() -> None:
     matrix = rng.standard_normal((5, 300)) * np.arange(1, 301) ** -1.5
     draws = rng.standard_normal((4, 25, 300))
     y = draws @ matrix.T + 0.02 * rng.standard_normal((4, 25, 5))
-    found = _regression._slope(draws, y)
+    found = _ridge.fitted_slope(draws, y)
     x = (draws - draws.mean(axis=1, keepdims=True)).reshape(-1, 300)
     z = (y - y.mean(axis=1, keepdims=True)).reshape(-1, 5)
-    best = min(np.linalg.norm(s - matrix) for s in _regression._ridge_slopes(x, z))
+    best = min(np.linalg.norm(o.ridge_slope(x, z, r) - matrix) for r in _ridge.RIDGES)
     assert np.linalg.norm(found - matrix) < 0.5 * best
 
 

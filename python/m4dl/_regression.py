@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import diagnostics
+from ._ridge import fitted_slope
 from ._validate import Array
 from .metrics import LowRankMetric
 
@@ -13,9 +14,6 @@ SMALLEST_INFORMATION = 0.1
 PRIOR_DRAWS = 10.0
 """Draws, and as many as there are directions, that the fitted linear model is worth."""
 WIDEN, WIDEST = 1.2, 4.0
-PASSES = 5
-RIDGES = (*10.0 ** np.arange(-12.0, 1.0),)
-"""Relative to the largest eigenvalue."""
 
 
 def learned_metric(
@@ -51,7 +49,7 @@ def learned_metric(
     """
     root, white = np.sqrt(precision), draws.shape[2]
     scaled = predictions * root
-    slope = _slope(draws, scaled)
+    slope = fitted_slope(draws, scaled)
     here, there = draws.mean(axis=(0, 1)), scaled.mean(axis=(0, 1))
     _, singular, right = np.linalg.svd(slope, full_matrices=False)
     information = singular**2
@@ -84,44 +82,6 @@ def _widened(variance: Array, acceptance: float) -> Array:
     factor = np.clip(acceptance ** (-4.0 / len(variance) ** 2), WIDEN, WIDEST)
     widened: Array = np.minimum(factor * variance, np.maximum(1.0, variance))
     return widened
-
-
-def _slope(x: Array, y: Array) -> Array:
-    """Fit y - mean = slope (x - mean) within chains, from x (chains, n, W) and y (chains, n, m).
-
-    Each chain has means of its own, for chains that have not met stand where other slopes hold. The
-    ridge is the one that predicts best from one half of the chains to the other; a single chain is
-    cut in two. Then components that matter little get a stronger ridge, each by the size of its
-    slopes, as long as that predicts better (relevance determination: D. MacKay, Neural Comput. 4
-    (1992)): a smooth prior's high modes, of which data tell nothing, outnumber draws.
-    """
-    if len(x) == 1:
-        half = x.shape[1] // 2
-        x, y = (np.stack([v[0, :half], v[0, -half:]]) for v in (x, y))
-    even = np.repeat(np.arange(len(x)) % 2 == 0, x.shape[1])
-    x, y = ((v - v.mean(axis=1, keepdims=True)).reshape(-1, v.shape[2]) for v in (x, y))
-    weight, best, slope = np.ones(x.shape[1]), np.inf, np.zeros((y.shape[1], x.shape[1]))
-    for _ in range(PASSES):
-        error, scaled = np.zeros(len(RIDGES)), x * weight
-        for fit, test in ((even, ~even), (~even, even)):
-            for k, found in enumerate(_ridge_slopes(scaled[fit], y[fit])):
-                error[k] += ((y[test] - scaled[test] @ found.T) ** 2).sum()
-        if error.min() >= best:
-            break
-        best = error.min()
-        slope = _ridge_slopes(scaled, y)[int(np.argmin(error))] * weight
-        weight = np.sqrt((slope**2).mean(axis=0))
-        if not weight.any():
-            break
-    return slope
-
-
-def _ridge_slopes(x: Array, y: Array) -> list[Array]:
-    """The slope (m, W) for each of RIDGES, relative to the largest eigenvalue of x'x."""
-    left, singular, right = np.linalg.svd(x, full_matrices=False)
-    along = y.T @ left
-    top = singular.max(initial=0.0) ** 2 + 1e-300
-    return [(along * (singular / (singular**2 + ridge * top))) @ right for ridge in RIDGES]
 
 
 def _effective(draws: Array) -> Array:

@@ -36,6 +36,7 @@ from .priors import (
 )
 from .rays import PAULI, Attenuated, LineIntegrals, Lines, Scattering, generators
 from .reference import ReferenceDarcy, ReferenceSchrodinger, load_reference
+from .regression import exact_ridge_slope, relevance_slope, ridge_slope
 
 __all__ = [
     "LINKS",
@@ -60,6 +61,7 @@ __all__ = [
     "darcy_disk_radial",
     "darcy_interval",
     "disk_triangulation",
+    "exact_ridge_slope",
     "feynman_kac",
     "generators",
     "linear_posterior",
@@ -70,6 +72,8 @@ __all__ = [
     "matern_covariance",
     "matern_map",
     "matern_matrices",
+    "relevance_slope",
+    "ridge_slope",
     "schrodinger_disk",
     "schrodinger_interval",
     "sine_series",
