@@ -1,8 +1,9 @@
 """Draws of every kind of kernel are, to the bit, those that were written down.
 
-For changes of shape that are to change no number. Some rows use LAPACK (a learned metric, an orthonormal
-basis) and the mathematical library, whose last bits belong to a machine: a probe says whether this is such a
-machine as the hashes are from. Write them anew, for an announced change, by ``python tests/test_golden.py``.
+For changes of shape that are to change no number. Some rows use LAPACK (a learned metric, an
+orthonormal basis) and the mathematical library, whose last bits belong to a machine: a probe says
+whether this is such a machine as the hashes are from. Write them anew, for an announced change, by
+``python tests/test_golden.py``.
 """
 
 from __future__ import annotations
