@@ -121,6 +121,19 @@ def test_draws_correct_a_linear_model_that_is_wrong() -> None:
     np.testing.assert_allclose(np.sort(metric.variance), exact, rtol=0.01 + 0.11 + 0.05)
 
 
+def test_more_data_than_draws_are_as_good_as_their_span() -> None:
+    """Data of which the predictions never vary change nothing, however many they are."""
+    rng = np.random.default_rng(3)
+    draws = rng.standard_normal((4, 10, 30))
+    predictions = draws @ rng.standard_normal((30, 3)) + 0.1 * rng.standard_normal((4, 10, 3))
+    few = _regression.learned_metric(draws, predictions, np.ones(3), np.full(3, 25.0))
+    more = np.concatenate([predictions, np.full((4, 10, 90), 7.0)], axis=2)
+    many = _regression.learned_metric(draws, more, np.ones(93), np.full(93, 25.0))
+    assert few.variance.size == 3
+    for one, other in zip(gaussian_of(few, 30)[:2], gaussian_of(many, 30)[:2], strict=True):
+        np.testing.assert_allclose(other, one, rtol=0.0, atol=1e-10)
+
+
 def test_a_smooth_prior_has_more_modes_than_there_are_draws() -> None:
     """Slopes that fall by modes, 100 draws, 300 modes, and noise: relevance beats one ridge."""
     rng = np.random.default_rng(1)
@@ -130,7 +143,7 @@ def test_a_smooth_prior_has_more_modes_than_there_are_draws() -> None:
     found = _ridge.fitted_slope(draws, y)
     x = (draws - draws.mean(axis=1, keepdims=True)).reshape(-1, 300)
     z = (y - y.mean(axis=1, keepdims=True)).reshape(-1, 5)
-    best = min(np.linalg.norm(o.ridge_slope(x, z, r) - matrix) for r in _ridge.RIDGES)
+    best = min(np.linalg.norm(s - matrix) for s in o.ridge_slopes(x, z, _ridge.RIDGES))
     assert np.linalg.norm(found - matrix) < 0.5 * best
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import oracles as o
 import pytest
-from m4dl import _ridge
+from m4dl import _ridge, _svd
 from problems import Array
 
 EPS = np.finfo(float).eps
@@ -107,7 +107,7 @@ def test_small_singular_values_keep_their_digits(decay: float, ridge: float) -> 
     found = _ridge._ridge_slope(x, y, gram, ridge)
     bound = 10.0 * EPS / np.sqrt(ridge) if ridge < _ridge.PLAIN else EPS / ridge
     assert np.linalg.norm(found - exact) <= max(bound, 10.0 * EPS) * np.linalg.norm(exact)
-    direct = o.ridge_slope(x, y, ridge)
+    direct = o.ridge_slopes(x, y, [ridge])[0]
     assert np.linalg.norm(direct - exact) <= 100.0 * EPS / np.sqrt(ridge) * np.linalg.norm(exact)
 
 
@@ -117,7 +117,7 @@ def test_many_draws_of_few_places_leave_a_positive_definite_matrix() -> None:
     x = rng.standard_normal((60, 700))[rng.integers(0, 60, 600)]
     y = x @ rng.standard_normal((700, 3))
     found = _ridge._ridge_slope(x, y, x @ x.T, _ridge.RIDGES[0])
-    exact = o.ridge_slope(x, y, _ridge.RIDGES[0])
+    exact = o.ridge_slopes(x, y, _ridge.RIDGES[:1])[0]
     assert np.linalg.norm(found - exact) <= 1e-12 * np.linalg.norm(exact)
 
 
@@ -144,3 +144,21 @@ def test_numbers_that_are_not_finite(bad: float) -> None:
         _ridge.fitted_slope(np.where(x == x[1, 2, 3], bad, x), y)
     with pytest.raises(ValueError, match=r"predictions must be finite, got (nan|inf) at index"):
         _ridge.fitted_slope(x, np.where(y == y[1, 2, 3], bad, y))
+
+
+def test_where_divide_and_conquer_fails_qr_iteration_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = resting()[0][0]
+    fast = _svd.thin_svd(x)
+
+    def fail(*_: object, **__: object) -> None:
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(np.linalg, "svd", fail)
+    u, s, v = _svd.thin_svd(x)
+    assert [a.shape for a in (u, s, v)] == [a.shape for a in fast]
+    np.testing.assert_allclose(s, fast[1], rtol=0.0, atol=1e-12 * s[0])
+    np.testing.assert_allclose(u * s @ v, x, rtol=0.0, atol=1e-12 * s[0])
+    with pytest.raises(ValueError, match="infs or NaNs"):
+        _svd.thin_svd(np.full((2, 3), np.nan))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ._regression import learned_metric
+from ._svd import thin_svd
 from ._validate import Array
 from .metrics import LowRankMetric
 
@@ -124,7 +125,7 @@ class ErrorLearner:
         variance, vectors = np.zeros(0), np.zeros((self.width, 0))
         if self._covariance:
             scaled = (flat - mean) * self._root / np.sqrt(len(flat) - 1)
-            _, singular, right = np.linalg.svd(scaled, full_matrices=False)
+            _, singular, right = thin_svd(scaled)
             keep = singular**2 > SMALLEST_ERROR
             variance, vectors = singular[keep] ** 2, right[keep].T
         self.restore(

@@ -6,6 +6,7 @@ import numpy as np
 
 from . import diagnostics
 from ._ridge import fitted_slope
+from ._svd import thin_svd
 from ._validate import Array
 from .metrics import LowRankMetric
 
@@ -47,18 +48,18 @@ def learned_metric(
     iterative ensemble smoother, Comput. Geosci. 17 (2013); covariance from the draws of all chains:
     H. Haario, E. Saksman, J. Tamminen, Bernoulli 7 (2001).
     """
-    root, white = np.sqrt(precision), draws.shape[2]
-    scaled = predictions * root
+    white, root = draws.shape[2], np.sqrt(precision)
+    scaled, data = _spanned(predictions * root, data * root)
     slope = fitted_slope(draws, scaled)
     here, there = draws.mean(axis=(0, 1)), scaled.mean(axis=(0, 1))
-    _, singular, right = np.linalg.svd(slope, full_matrices=False)
+    directions, singular, _ = thin_svd(slope.T)
     information = singular**2
     keep = information > SMALLEST_INFORMATION
     if not keep.any():
         return LowRankMetric(np.zeros(white), np.zeros((white, 0)), np.zeros(0))
-    basis, deviation = right[keep].T, 1.0 / np.sqrt(1.0 + information[keep])
+    basis, deviation = directions[:, keep], 1.0 / np.sqrt(1.0 + information[keep])
     # the mean of N(0, I) given data = there + slope (xi - here) + noise, in the basis
-    misfit = slope.T @ (data * root - there + slope @ here)
+    misfit = slope.T @ (data - there + slope @ here)
     centre = deviation**2 * (basis.T @ misfit)
     # z has mean 0 and covariance I if the model is linear
     along = (draws @ basis - centre) / deviation
@@ -73,6 +74,18 @@ def learned_metric(
     return LowRankMetric(
         basis @ (centre + deviation * shift), basis_now, _widened(variance, acceptance)
     )
+
+
+def _spanned(predictions: Array, data: Array) -> tuple[Array, Array]:
+    """Coordinates of both in the span of the predictions, where these are fewer than data.
+
+    The coordinates are orthonormal, and slopes of predictions lie in the span.
+    """
+    flat = predictions.reshape(-1, len(data))
+    if len(flat) >= len(data):
+        return predictions, data
+    basis = np.linalg.qr(flat.T)[0]
+    return predictions @ basis, data @ basis
 
 
 def _widened(variance: Array, acceptance: float) -> Array:

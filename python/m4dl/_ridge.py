@@ -16,7 +16,7 @@ PASSES = 5
 RIDGES = (*10.0 ** np.arange(-12.0, 1.0),)
 """Relative to the largest eigenvalue of the Gram matrix."""
 REFINEMENTS, REFINED = 3, 1e-13
-"""Corrections of a slope at most, and the relative size of one that is the last."""
+"""Corrections of a slope at most, and its relative error that needs none."""
 PLAIN = 1e-3
 """Ridge from which on a slope needs no correction: it is wrong by rounding over the ridge."""
 
@@ -45,18 +45,20 @@ def fitted_slope(x: Array, y: Array) -> Array:
     x, y = (np.concatenate(both) for both in zip(*halves, strict=True))
     all_x, all_y = _no_taller(x, y)
     weight, best, slope = np.ones(x.shape[1]), np.inf, np.zeros((y.shape[1], x.shape[1]))
+    scaled = np.empty_like(x)
     for _ in range(PASSES):
-        scaled = x * weight
+        np.multiply(x, weight, out=scaled)
         gram = scaled @ scaled.T
         first, second = slice(count), slice(count, None)
         error = _errors(gram, y, first, second) + _errors(gram, y, second, first)
         if error.min() >= best:
             break
         best = error.min()
+        ridge, every = RIDGES[int(np.argmin(error))], scaled
         if all_x is not x:
-            scaled = all_x * weight
-            gram = scaled @ scaled.T
-        slope = _ridge_slope(scaled, all_y, gram, RIDGES[int(np.argmin(error))]) * weight
+            every = all_x * weight
+            gram = every @ every.T
+        slope = _ridge_slope(every, all_y, gram, ridge) * weight
         weight = np.sqrt((slope**2).mean(axis=0))
         if not weight.any():
             break
@@ -95,7 +97,7 @@ def _errors(gram: Array, y: Array, fit: slice, test: slice) -> Array:
     seen, along = gram[test, fit] @ vectors, vectors.T @ y[fit]
     return np.array(
         [
-            ((y[test] - (seen / (spectrum + ridge * spectrum[-1])) @ along) ** 2).sum()
+            ((y[test] - seen @ (along / (spectrum + ridge * spectrum[-1])[:, None])) ** 2).sum()
             for ridge in RIDGES
         ]
     )
@@ -107,9 +109,9 @@ def _ridge_slope(x: Array, y: Array, gram: Array, ridge: float) -> Array:
     It is u'x with (xx' + ridge) u = y. A Gram matrix has lost half of the digits of small singular
     values: both are corrected by the residual y - x slope' - ridge u, of which products with x have
     all digits (as in the corrected seminormal equations of A. Bjorck, Linear Algebra Appl. 88
-    (1987)).
+    (1987)). Each time the error falls by rounding of xx', over the ridge.
     """
-    last = len(gram) - 1
+    last, falls = len(gram) - 1, len(gram) * np.finfo(float).eps / ridge
     shift = ridge * linalg.eigvalsh(gram, subset_by_index=[last, last]).item()
     if not shift > 0.0:
         return np.zeros((y.shape[1], x.shape[1]))
@@ -119,7 +121,8 @@ def _ridge_slope(x: Array, y: Array, gram: Array, ridge: float) -> Array:
     for _ in range(REFINEMENTS if ridge < PLAIN else 0):
         step = linalg.cho_solve(factor, y - x @ slope.T - shift * dual)
         change = step.T @ x
-        dual, slope = dual + step, slope + change
-        if np.linalg.norm(change) <= REFINED * np.linalg.norm(slope):
+        dual += step
+        slope += change
+        if falls * np.linalg.norm(change) <= REFINED * np.linalg.norm(slope):
             break
     return slope

@@ -36,7 +36,7 @@ from .priors import (
 )
 from .rays import PAULI, Attenuated, LineIntegrals, Lines, Scattering, generators
 from .reference import ReferenceDarcy, ReferenceSchrodinger, load_reference
-from .regression import exact_ridge_slope, relevance_slope, ridge_slope
+from .regression import exact_ridge_slope, relevance_slope, ridge_slopes
 
 __all__ = [
     "LINKS",
@@ -73,7 +73,7 @@ __all__ = [
     "matern_map",
     "matern_matrices",
     "relevance_slope",
-    "ridge_slope",
+    "ridge_slopes",
     "schrodinger_disk",
     "schrodinger_interval",
     "sine_series",

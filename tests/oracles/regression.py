@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+from scipy import linalg
 
 from .meshes import Array
 
 
-def ridge_slope(x: Array, y: Array, ridge: float) -> Array:
-    """Slope S (m, W) with the least |y - x S'|^2 + ridge s^2 |S|^2, s the largest singular value.
+def ridge_slopes(x: Array, y: Array, ridges: Sequence[float]) -> list[Array]:
+    """For each ridge the S (m, W) with the least |y - x S'|^2 + ridge s^2 |S|^2.
 
-    ``x`` is (n, W) and ``y`` (n, m).
+    s is the largest singular value of ``x`` (n, W); ``y`` is (n, m).
     """
-    left, singular, right = np.linalg.svd(x, full_matrices=False)
+    try:
+        left, singular, right = np.linalg.svd(x, full_matrices=False)
+    except np.linalg.LinAlgError:  # of divide and conquer, where many are zero
+        left, singular, right = linalg.svd(x, full_matrices=False, lapack_driver="gesvd")
     if not singular.any():
-        return np.zeros((y.shape[1], x.shape[1]))
-    return (y.T @ left) * (singular / (singular**2 + ridge * singular[0] ** 2)) @ right
+        return [np.zeros((y.shape[1], x.shape[1])) for _ in ridges]
+    along = y.T @ left
+    return [(along * (singular / (singular**2 + r * singular[0] ** 2))) @ right for r in ridges]
 
 
 def relevance_slope(x: Array, y: Array, ridges: Sequence[float], passes: int) -> Array:
@@ -34,17 +39,14 @@ def relevance_slope(x: Array, y: Array, ridges: Sequence[float], passes: int) ->
     (a, b), whole = halves, [np.vstack(both) for both in zip(*halves, strict=True)]
     unit, best, slope = np.ones(x.shape[2]), np.inf, np.zeros((y.shape[2], x.shape[2]))
     for _ in range(passes):
-        errors = []
-        for ridge in ridges:
-            error = 0.0
-            for fit, test in ((a, b), (b, a)):
-                found = ridge_slope(fit[0] * unit, fit[1], ridge)
-                error += float(((test[1] - (test[0] * unit) @ found.T) ** 2).sum())
-            errors.append(error)
-        if min(errors) >= best:
+        error = np.zeros(len(ridges))
+        for fit, test in ((a, b), (b, a)):
+            for k, found in enumerate(ridge_slopes(fit[0] * unit, fit[1], ridges)):
+                error[k] += ((test[1] - (test[0] * unit) @ found.T) ** 2).sum()
+        if error.min() >= best:
             break
-        best = min(errors)
-        slope = ridge_slope(whole[0] * unit, whole[1], ridges[int(np.argmin(errors))]) * unit
+        best = error.min()
+        slope = ridge_slopes(whole[0] * unit, whole[1], [ridges[int(np.argmin(error))]])[0] * unit
         unit = np.sqrt((slope**2).mean(axis=0))
     return slope
 
