@@ -36,7 +36,7 @@ from block_chains import CHAINS, COARSE, WARMUP, Problem, final, sample, traject
 from harness import Array, markdown
 from line_means import LineMeans
 from m4dl.demo.darcy import MEAN, SIDE, STD
-from m4dl.diagnostics import ess, rhat
+from m4dl.results.diagnostics import ess, rhat
 from rare_blocks import RARE, Estimate, estimate, rare_mean
 from report import RESULTS, machine, setting
 from sampled_lines import sampled_lines
@@ -119,7 +119,7 @@ def mirror_gap(theta: Array) -> float:
     for i in range(SIDE):
         for j in range(i + 1, SIDE):
             gap = theta[:, :, SIDE * i + j] - theta[:, :, SIDE * j + i]
-            gaps.append(abs(gap.mean()) / m4dl.diagnostics.mcse_mean(gap))
+            gaps.append(abs(gap.mean()) / m4dl.results.diagnostics.mcse_mean(gap))
     return float(max(gaps))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import m4dl
 import numpy as np
 from harness import CHAINS, markdown
-from m4dl import diagnostics
+from m4dl.results import diagnostics
 
 PLACES = np.array([[0.25, 0.25], [0.5, 0.5], [0.75, 0.4]])
 
@@ -55,7 +55,9 @@ def contenders(coarse: m4dl.Posterior, metric: Any) -> dict[str, Any]:
     }
 
 
-def row(name: str, draws: m4dl.Draws, index: list[int], first: dict[str, float]) -> dict[str, str]:
+def row(
+    name: str, draws: m4dl.results.Draws, index: list[int], first: dict[str, float]
+) -> dict[str, str]:
     """One row of the table; ``first`` takes what the first row has."""
     values = np.concatenate([draws.theta[:, :, index], draws.log_likelihood[:, :, None]], axis=2)
     worst = float(diagnostics.ess(values).min())

@@ -6,7 +6,7 @@ values of the field at three points, and the log-likelihood. As a program:
     OMP_NUM_THREADS=1 python benchmarks/bench_kernels.py [--data FOLDER] [--problems P1_n32 ...]
         [--plain] [--rivals [--seconds 60] [--python PYTHON]] [--kernels HMC ...] [--name MACHINE]
 
-Rows named "refined" have the metric of ``m4dl.refined_metric``; rows named "plain" start from the
+Rows named "refined" have the metric of ``refined_metric``; rows named "plain" start from the
 prior, without a metric. One core, eight chains. ``--rivals`` runs HMC by hand and NumPyro's NUTS in
 the same process of measuring (see rivals.py), and says how many times as many effective draws a
 second m4dl makes; ``--name`` writes results/NAME-kernels.md.
@@ -80,15 +80,15 @@ def kernels(refined: Any, plain: bool) -> dict[str, tuple[Any, str | None, int]]
     return out
 
 
-def row(name: str, draws: m4dl.Draws, index: list[int], seconds: float) -> dict[str, str]:
+def row(name: str, draws: m4dl.results.Draws, index: list[int], seconds: float) -> dict[str, str]:
     """One row of the table."""
-    field: Array = m4dl.diagnostics.ess(draws.theta[:, :, index])
-    energy = float(m4dl.diagnostics.ess(draws.log_likelihood))
-    batch = float(min(*m4dl.diagnostics.ess(draws.theta[:, :, index], "batch"), np.inf))
+    field: Array = m4dl.results.diagnostics.ess(draws.theta[:, :, index])
+    energy = float(m4dl.results.diagnostics.ess(draws.log_likelihood))
+    batch = float(min(*m4dl.results.diagnostics.ess(draws.theta[:, :, index], "batch"), np.inf))
     assert draws.solves is not None
     gradients = draws.solves * CHAINS / (1 if "PCN" in name else 2)
     steps = draws.draws * draws.chains
-    rhat = m4dl.diagnostics.rhat(draws.log_likelihood)
+    rhat = m4dl.results.diagnostics.rhat(draws.log_likelihood)
     return {
         "kernel": name,
         "step size": f"{draws.step_size.mean():.3g}",

@@ -10,7 +10,8 @@ import sys
 import time
 
 import numpy as np
-from m4dl import build_info, diagnostics
+from m4dl import build_info
+from m4dl.results import diagnostics
 
 CHAINS, DRAWS = 8, 120
 

@@ -9,7 +9,7 @@ import m4dl
 import numpy as np
 from harness import Array
 from m4dl.demo.darcy import MEAN, SIDE, STD, benchmark
-from m4dl.diagnostics import ess, rhat
+from m4dl.results.diagnostics import ess, rhat
 
 CHAINS = 16
 COARSE = 16
@@ -68,16 +68,16 @@ class Problem:
         """White noise of theta (..., D)."""
         return np.asarray((theta - self.mean) / self.std)
 
-    def metric(self, theta: Array) -> m4dl.LowRankMetric:
+    def metric(self, theta: Array) -> m4dl.kernels.LowRankMetric:
         """Mean and covariance of draws theta (chain, draw, D)."""
         flat = self.white(theta).reshape(-1, SIDE**2)
         variance, basis = np.linalg.eigh(np.cov(flat.T))
-        return m4dl.LowRankMetric(flat.mean(axis=0), basis, variance)
+        return m4dl.kernels.LowRankMetric(flat.mean(axis=0), basis, variance)
 
 
 def sample(
     problem: Problem, kernel: m4dl.HMC, draws: int, warmup: int, seed: int, start: Array | None
-) -> m4dl.Draws:
+) -> m4dl.results.Draws:
     """Draws of all chains; ``start``: theta (chain, D), or None."""
     xi = None if start is None else problem.white(start)
     drawn = m4dl.sample(
@@ -101,7 +101,7 @@ def sample(
     return drawn
 
 
-def trajectory(draws: m4dl.Draws) -> float:
+def trajectory(draws: m4dl.results.Draws) -> float:
     """Gradients of a step."""
     assert draws.solves is not None
     return draws.solves * CHAINS / 2 / (draws.draws * draws.chains)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import m4dl
 import numpy as np
-from m4dl._bvm import reference_variance
-from m4dl._limit import efficient_variance
+from m4dl.studies._bvm import reference_variance
+from m4dl.studies._limit import efficient_variance
 
 CELLS = 256
 

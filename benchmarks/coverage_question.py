@@ -39,7 +39,7 @@ def problem(equation, N, cells):
     grid, fine = m4dl.Grid((cells, cells)), m4dl.Grid((3 * cells, 3 * cells))
     exact = EQUATIONS[equation](3 * cells, points)(truth(fine.coordinates()))
     model, noise = EQUATIONS[equation](cells, points), m4dl.GaussianNoise(sigma)
-    std = 2.8 * m4dl.rescale_for(N, 2.5, KAPPA[equation], 2, sigma=sigma)
+    std = 2.8 * m4dl.priors.rescale_for(N, 2.5, KAPPA[equation], 2, sigma=sigma)
     prior = m4dl.SeriesPrior(grid, modes=40, alpha=2.5, std=std, mean=1.0)
     data = exact + sigma * np.random.default_rng(0).standard_normal(N)
     pilot, xi, eye = m4dl.Posterior(model, prior, data=data, noise=noise), np.zeros(40), np.eye(40)
@@ -50,7 +50,13 @@ def problem(equation, N, cells):
     columns, size = prior.push(basis.T) - prior.mean, prior.parameters
     place = {"mean": prior.mean, "domain": grid, "at": "nodes"}
     turned = m4dl.SparsePrior(sparse.eye_array(size), sparse.csc_array(columns.T), **place)
-    return model, turned, noise, exact, m4dl.MALA(0.3, metric=m4dl.DiagonalMetric(1 / spectrum))
+    return (
+        model,
+        turned,
+        noise,
+        exact,
+        m4dl.MALA(0.3, metric=m4dl.kernels.DiagonalMetric(1 / spectrum)),
+    )
 
 
 def study(equation, sizes=SIZES, cells=32, **options):
@@ -65,7 +71,7 @@ def study(equation, sizes=SIZES, cells=32, **options):
     sets |= {"H^-1 ball": credible.Ball(-1), "band": credible.Band()}
     kernel = lambda post: problem(equation, post.data.size, cells)[4]  # noqa: E731
     options = {"draws": 200, "warmup": 300, "thin": 6, "start": "mean", "seed": 1} | options
-    return m4dl.coverage_study(make_data, truth(x), sizes, sets, kernel, **options)
+    return m4dl.studies.coverage(make_data, truth(x), sizes, sets, kernel, **options)
 
 
 def main(equation="schrodinger", replicates="40", folder=None, threads="0"):

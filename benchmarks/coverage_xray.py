@@ -69,8 +69,8 @@ def projection(mesh):
 @cache
 def problem(N, rings):
     """Model, prior, noise, exact data, kernel and where four chains start, for an N."""
-    mesh = m4dl.disk_mesh(rings)
-    rays = m4dl.Rays.random(m4dl.Disk(), N, seed=N)
+    mesh = m4dl.domains.disk_mesh(rings)
+    rays = m4dl.rays.Rays.random(m4dl.domains.Disk(), N, seed=N)
     model, prior = m4dl.NonAbelianXRay(rays, mesh), xray.prior_for(N, mesh)
     exact, noise = xray.exact_data(rays, 3 * rings), m4dl.GaussianNoise(xray.SIGMA)
     pilot = exact + xray.SIGMA * np.random.default_rng([0, N]).standard_normal(exact.size)
@@ -151,10 +151,10 @@ def kinds(mesh):
 
 
 def study(replicates, rings, sizes=SIZES, **options):
-    base, sets = kinds(m4dl.disk_mesh(rings))
-    found = m4dl.coverage_study(
+    base, sets = kinds(m4dl.domains.disk_mesh(rings))
+    found = m4dl.studies.coverage(
         make_data(rings),
-        projection(m4dl.disk_mesh(rings)),
+        projection(m4dl.domains.disk_mesh(rings)),
         sizes,
         sets,
         lambda posterior: problem(len(posterior.model.rays), rings)[4],
@@ -178,7 +178,7 @@ def at_level(found, level, names):
             for k in ("N", "index", "error", "rhat", "ess", "failures", "converged")
         }
         kept.append(type(r)(**about, **each))
-    return m4dl.CoverageStudy(
+    return m4dl.studies.CoverageStudy(
         kept,
         found.sizes,
         tuple(names),

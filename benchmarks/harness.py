@@ -177,9 +177,9 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
 class Geometry:
     """What kernels with a metric need to know of a posterior, and the processor time it took."""
 
-    found: m4dl.MapEstimate
-    fit: m4dl.Laplace
-    refined: m4dl.LowRankMetric
+    found: m4dl.modes.MapEstimate
+    fit: m4dl.modes.Laplace
+    refined: m4dl.kernels.LowRankMetric
     setup: float
     """Seconds for the first two."""
     pilot: float
@@ -192,5 +192,5 @@ def geometry(posterior: m4dl.Posterior) -> Geometry:
     found = m4dl.find_map(posterior, threads=1)
     fit = m4dl.laplace(posterior, threshold=0.1, at=found, threads=1)
     middle = time.process_time()
-    refined = m4dl.refined_metric(fit, seed=9, threads=1)
+    refined = m4dl.modes.refined_metric(fit, seed=9, threads=1)
     return Geometry(found, fit, refined, middle - begin, time.process_time() - middle)

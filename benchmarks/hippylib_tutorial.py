@@ -18,8 +18,7 @@ from typing import Any
 import m4dl
 import numpy as np
 from harness import CHAINS, Array, geometry, markdown
-from m4dl import plot
-from m4dl.diagnostics import ess, rhat
+from m4dl.results.diagnostics import ess, rhat
 from report import RESULTS, machine, one_thread, setting
 from tutorial_problem import CELLS, Tutorial, tutorial
 
@@ -27,7 +26,7 @@ PLACES = ((0.25, 0.25), (0.5, 0.5), (0.75, 0.375))
 TARGET = 1000.0
 
 
-def functionals(problem: Tutorial, draws: m4dl.Draws) -> dict[str, Array]:
+def functionals(problem: Tutorial, draws: m4dl.results.Draws) -> dict[str, Array]:
     """Chains of what is looked at, (chain, draw) each."""
     theta = draws.theta
     flat = theta.reshape(-1, theta.shape[2])
@@ -43,7 +42,7 @@ def row(name: str, chains: dict[str, Array], seconds: float, evaluations: float)
     sizes = {key: float(ess(x)) for key, x in chains.items()}
     worst = min(sizes, key=lambda key: sizes[key])
     flux = chains["log flux"]
-    error = float(m4dl.diagnostics.mcse_mean(flux))
+    error = float(m4dl.results.diagnostics.mcse_mean(flux))
     return {
         "kernel": name,
         "draws": f"{flux.size:,}",
@@ -113,7 +112,7 @@ def main() -> None:
     if not options.no_write:
         out = RESULTS / f"{machine(options.name)}-hippylib-tutorial.md"
         picture = out.with_name(out.stem + "-spectrum.png")
-        plot.spectrum(fit).figure.savefig(picture, dpi=120)
+        fit.plot_spectrum().figure.savefig(picture, dpi=120)
         text += f"\n\n![Spectrum of the Laplace approximation]({picture.name})"
         out.write_text(text + "\n", encoding="utf-8")
 

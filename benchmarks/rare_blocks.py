@@ -14,7 +14,7 @@ from block_chains import COARSE, WARMUP, Bias, Problem, final, sample, tuned
 from harness import Array
 from line_means import LineMeans
 from m4dl.demo.darcy import SIDE
-from m4dl.diagnostics import ess, rhat
+from m4dl.results.diagnostics import ess, rhat
 from sampled_lines import sampled_lines
 from scipy.optimize import lsq_linear
 from stepping_stones import ratio

@@ -46,8 +46,8 @@ class Rival:
 
     def row(self) -> dict[str, str]:
         """A row for the table of ``bench_kernels``."""
-        field = float(m4dl.diagnostics.ess(self.field).min())
-        energy = float(m4dl.diagnostics.ess(self.potential))
+        field = float(m4dl.results.diagnostics.ess(self.field).min())
+        energy = float(m4dl.results.diagnostics.ess(self.potential))
         steps = self.potential.size
         return {
             "kernel": self.name,
@@ -63,7 +63,7 @@ class Rival:
             "ESS/s: field, log-likelihood": (
                 f"{field / self.seconds:.3g}, {energy / self.seconds:.3g}"
             ),
-            "R-hat": f"{float(m4dl.diagnostics.rhat(self.potential)):.3f}",
+            "R-hat": f"{float(m4dl.results.diagnostics.rhat(self.potential)):.3f}",
             "draws": str(steps),
         }
 

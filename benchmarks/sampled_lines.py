@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from harness import Array
 from line_means import LineMeans
-from m4dl.diagnostics import ess
+from m4dl.results.diagnostics import ess
 
 FIRST, SECOND = 2000, 3000
 """Lines of the first regression, and those more, where it says that L is large, of the second."""

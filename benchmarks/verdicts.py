@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import m4dl
 import numpy as np
 import verdict_problems as vp
-from m4dl import diagnostics
+from m4dl.results import diagnostics
 
 LIMIT = 4.0
 _NO_DIGITS = str.maketrans("0123456789", "N" * 10)
@@ -85,7 +85,7 @@ def _problem(make: Callable[[], vp.Problem]) -> vp.Problem:
     return make()
 
 
-def _errors(draws: m4dl.Draws, problem: vp.Problem) -> dict[str, float]:
+def _errors(draws: m4dl.results.Draws, problem: vp.Problem) -> dict[str, float]:
     """Errors in stated standard errors; a tail that was never seen is infinitely wrong."""
     out: dict[str, float] = {}
     with np.errstate(divide="ignore", invalid="ignore"):

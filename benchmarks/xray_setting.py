@@ -17,8 +17,8 @@ from m4dl.models._paths import default_step
 
 RAYS, SIGMA, STD, LENGTH = 800, 0.05, 1.0, 0.2
 BETA = float(np.sqrt(2.0 * 2.5e-5))
-MESH = m4dl.disk_mesh(17)
-FAMILY = m4dl.Rays.random(m4dl.Disk(), RAYS, seed=1)
+MESH = m4dl.domains.disk_mesh(17)
+FAMILY = m4dl.rays.Rays.random(m4dl.domains.Disk(), RAYS, seed=1)
 STEP = default_step(MESH)
 STEPS = len(FAMILY.quadrature(STEP).width)
 """Of all rays."""

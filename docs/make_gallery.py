@@ -53,14 +53,14 @@ def run_page(page: str) -> dict[str, Any]:
 
 def readme() -> None:
     names = run_page("README.md")
-    save(plot.fields(names["draws"], exact=names["truth"], points=names["points"]), "readme")
+    save(names["draws"].plot_fields(exact=names["truth"], points=names["points"]), "readme")
 
 
 def guide() -> None:
     names = run_page("docs/plots.md")
     draws, truth = names["draws"], names["truth"]
-    save(plot.fields(draws, exact=truth, points=names["points"], label="log f"), "fields_line")
-    save(plot.trace(draws), "trace")
+    save(draws.plot_fields(exact=truth, points=names["points"], label="log f"), "fields_line")
+    save(draws.plot_trace(), "trace")
     figure = Figure(figsize=(5.4, 3.8), layout="constrained")
     weights = names["weights"]
     exact = float(weights @ truth)
@@ -81,7 +81,7 @@ def coverage() -> None:
     study = example.run(100)
     print(study)
     save(study.plot_coverage(), "coverage")
-    rate = m4dl.contraction_rate(example.ALPHA, example.KAPPA, 1)
+    rate = m4dl.priors.contraction_rate(example.ALPHA, example.KAPPA, 1)
     save(study.contraction("L2 ball", theory=rate).plot(), "contraction")
 
 
@@ -91,7 +91,7 @@ def schrodinger() -> None:
     draws, weights, spread = example.run()
     posterior = example.build()
     truth = example.truth(example.GRID.coordinates("interior"))
-    save(plot.fields(draws, exact=truth, label="theta"), "schrodinger")
+    save(draws.plot_fields(exact=truth, label="theta"), "schrodinger")
     mean = float(weights @ posterior.prior.push(example.newton(posterior)[0]))
     figure = Figure(figsize=(5.4, 3.8), layout="constrained")
     values, gaussian = draws.functional(weights), (mean, float(spread))
@@ -104,14 +104,14 @@ def darcy() -> None:
     import darcy_benchmark as example
 
     draws, _, truth = example.run(draws=20_000)
-    save(plot.fields(draws, exact=truth, label="log a"), "darcy")
+    save(draws.plot_fields(exact=truth, label="log a"), "darcy")
 
 
 def scikit_fem() -> None:
     import user_assembler_scikit_fem as example
 
     draws, truth, _ = example.run()
-    save(plot.fields(draws, exact=truth, label="log f"), "scikit_fem")
+    save(draws.plot_fields(exact=truth, label="log f"), "scikit_fem")
 
 
 def heat_rod() -> None:
@@ -169,7 +169,7 @@ def langevin() -> None:
 
     posterior = example.build()
     values, vectors = np.linalg.eigh(example.precision(posterior))
-    metric = m4dl.DiagonalMetric(posterior.prior.mode_std**-2.0)
+    metric = m4dl.kernels.DiagonalMetric(posterior.prior.mode_std**-2.0)
     figure = Figure(figsize=(5.4, 3.4), layout="constrained")
     ax = figure.subplots()
     options: dict[str, Any] = {"draws": 6000, "warmup": 2000, "thin": 4, "chains": 8, "seed": 1}
@@ -195,7 +195,7 @@ def xray_ct() -> None:
 
     _, draws = example.run()
     truth = example.phantom(example.GRID.coordinates())
-    save(plot.fields(draws, exact=truth, label="attenuation"), "xray_ct")
+    save(draws.plot_fields(exact=truth, label="attenuation"), "xray_ct")
 
 
 def xray_demo() -> None:

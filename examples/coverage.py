@@ -21,7 +21,7 @@ def prior(std):
 
 TRUTH = prior(1.0).draw(1, seed=6)[0]
 NOISE = m4dl.GaussianNoise(SIGMA)
-PRIORS = {N: prior(2.5 * m4dl.rescale_for(N, ALPHA, KAPPA, 1, sigma=SIGMA)) for N in SIZES}
+PRIORS = {N: prior(2.5 * m4dl.priors.rescale_for(N, ALPHA, KAPPA, 1, sigma=SIGMA)) for N in SIZES}
 MODELS = {N: m4dl.Schrodinger(GRID, np.random.default_rng(N).uniform(size=(N, 1))) for N in SIZES}
 
 
@@ -34,21 +34,21 @@ def kernel(posterior):
     """MALA, with the curvature at the prior's mean, which is the same for all data of an N."""
     white = np.eye(posterior.white)
     curvature = 1 + np.diag(posterior.gauss_newton(0 * white, white))
-    return m4dl.MALA(0.2, metric=m4dl.DiagonalMetric(1 / curvature))
+    return m4dl.MALA(0.2, metric=m4dl.kernels.DiagonalMetric(1 / curvature))
 
 
 def run(replicates):
     sets = {"<theta, psi>": credible.Interval(PSI), "L2 ball": credible.Ball()}
     sets |= {"H^-1 ball": credible.Ball(-1), "band": credible.Band()}
     options = {"draws": 250, "warmup": 1000, "thin": 30, "chains": 4, "seed": 1}
-    return m4dl.coverage_study(
+    return m4dl.studies.coverage(
         make_data, TRUTH, SIZES, sets, kernel, replicates=replicates, **options
     )
 
 
 def main() -> dict[str, float]:
     study = run(24)
-    rate = study.contraction("L2 ball", theory=m4dl.contraction_rate(ALPHA, KAPPA, 1))
+    rate = study.contraction("L2 ball", theory=m4dl.priors.contraction_rate(ALPHA, KAPPA, 1))
     used = min(len(study.used(N)) for N in SIZES)
     covered = {f"{r.name} at {r.N}": r.coverage.share for r in study.rows}
     return covered | {"used": used, "rate": rate.rate, "low": rate.low, "high": rate.high}

@@ -7,7 +7,7 @@ of precision H the stationary covariance is H^-1 (1 - delta H/2)^-1 instead of H
 
 import m4dl
 import numpy as np
-from m4dl import diagnostics
+from m4dl.results import diagnostics
 
 GRID = m4dl.Grid((16, 16))
 SIGMA, MODES = 0.05, 12
@@ -40,7 +40,7 @@ def coefficients(draws, prior):
 def main() -> dict[str, float]:
     posterior = build()
     values, vectors = np.linalg.eigh(precision(posterior))
-    metric, delta = m4dl.DiagonalMetric(posterior.prior.mode_std**-2.0), 1.0 / values[-1]
+    metric, delta = m4dl.kernels.DiagonalMetric(posterior.prior.mode_std**-2.0), 1.0 / values[-1]
     options = {"draws": 3000, "warmup": 1000, "thin": 2, "chains": 8, "seed": 1}
     ula = m4dl.sample(posterior, m4dl.ULA(delta, metric=metric), **options)
     mala = m4dl.sample(posterior, m4dl.MALA(delta, metric=metric), **options)

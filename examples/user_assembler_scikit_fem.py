@@ -40,7 +40,7 @@ def run():
     prior = m4dl.GaussianPrior(np.zeros(24), 1.0, domain=DOMAIN, at="cells")
     posterior = m4dl.Posterior(model, prior, data=data, noise=m4dl.GaussianNoise(SIGMA))
     information = np.diag(posterior.gauss_newton(np.zeros((24, 24)), np.eye(24)))
-    kernel = m4dl.MALA(0.1, metric=m4dl.DiagonalMetric(1 / (1 + information)))
+    kernel = m4dl.MALA(0.1, metric=m4dl.kernels.DiagonalMetric(1 / (1 + information)))
     options = {"draws": 3000, "thin": 3, "warmup": 1000, "chains": 8, "seed": 1}
     draws = m4dl.sample(posterior, kernel, **options)
     return draws, truth, np.abs(model(truth) / u - 1).max()

@@ -38,7 +38,7 @@ def sinogram():
 
 
 def run():
-    model = m4dl.XRay(m4dl.Rays.parallel(m4dl.Disk(), ANGLES, OFFSETS), GRID)
+    model = m4dl.XRay(m4dl.rays.Rays.parallel(m4dl.domains.Disk(), ANGLES, OFFSETS), GRID)
     data = sinogram() + SIGMA * np.random.default_rng(1).standard_normal(model.outputs)
     prior = m4dl.MaternPrior(GRID, std=0.5, length=0.3, smoothness=0.5)
     posterior = m4dl.Posterior(model, prior, data=data, noise=m4dl.GaussianNoise(SIGMA))

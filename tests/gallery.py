@@ -9,7 +9,8 @@ from typing import Any
 import m4dl
 import numpy as np
 from catalogue import DELAYED, KERNELS, MODELS, PRIORS
-from m4dl import credible, norms
+from m4dl import credible
+from m4dl.domains import norms
 from posteriors import posterior_of
 from problems import Array
 
@@ -43,14 +44,14 @@ def make_data(truth: Array, N: int, rng: np.random.Generator) -> m4dl.Posterior:
 
 
 @cache
-def draws() -> m4dl.Draws:
+def draws() -> m4dl.results.Draws:
     return m4dl.sample(
         posterior(), m4dl.HMC(), draws=300, warmup=100, chains=2, seed=3, progress=False
     )
 
 
 @cache
-def moments() -> m4dl.Moments:
+def moments() -> m4dl.results.Moments:
     return m4dl.sample(
         posterior(),
         m4dl.PCN(),
@@ -75,8 +76,8 @@ KINDS = {
 
 
 @cache
-def study() -> m4dl.CoverageStudy:
-    return m4dl.coverage_study(
+def study() -> m4dl.studies.CoverageStudy:
+    return m4dl.studies.coverage(
         make_data,
         posterior().prior,
         [1, 2],
@@ -94,33 +95,42 @@ def study() -> m4dl.CoverageStudy:
 
 def _parts() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Everything else, by name."""
-    disk = m4dl.Disk(1.0, np.array([0.1, 0.2]))
+    disk = m4dl.domains.Disk(1.0, np.array([0.1, 0.2]))
     angles = np.linspace(0.0, 1.0, 4)
-    yield "disk", lambda: m4dl.Disk(2.0, np.array([1.0, -1.0]))
-    yield "polygon", lambda: m4dl.Polygon(np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]))
+    yield "disk", lambda: m4dl.domains.Disk(2.0, np.array([1.0, -1.0]))
+    yield "polygon", lambda: m4dl.domains.Polygon(np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]))
     yield "grid", lambda: m4dl.Grid(np.array([3, 2]), np.array([[0.0, 1.0], [0.0, 2.0]]))
     yield "triangles", lambda: m4dl.TriangleMesh(*_square())
     yield "tetrahedra", lambda: m4dl.TetrahedronMesh.box((1, 2, 1))
-    yield "zernike", lambda: m4dl.ZernikeBasis(3)
-    yield "rays", lambda: m4dl.Rays(disk, np.zeros((3, 2)), np.array([[1.0, 0], [0, 1], [1, 1]]))
-    yield "random rays", lambda: m4dl.Rays.random(disk, 5, seed=1)
-    yield "geodesics", lambda: m4dl.Geodesics(disk, angles.copy(), 0.5 * angles, sound_speed=speed)
-    yield "quadrature", lambda: m4dl.Rays.random(disk, 5, seed=1).quadrature(0.3)
+    yield "zernike", lambda: m4dl.rays.ZernikeBasis(3)
+    yield (
+        "rays",
+        lambda: m4dl.rays.Rays(disk, np.zeros((3, 2)), np.array([[1.0, 0], [0, 1], [1, 1]])),
+    )
+    yield "random rays", lambda: m4dl.rays.Rays.random(disk, 5, seed=1)
+    yield (
+        "geodesics",
+        lambda: m4dl.rays.Geodesics(disk, angles.copy(), 0.5 * angles, sound_speed=speed),
+    )
+    yield "quadrature", lambda: m4dl.rays.Rays.random(disk, 5, seed=1).quadrature(0.3)
     yield "norm", lambda: norms.SobolevNorm(m4dl.TriangleMesh(*_square()), "nodes", -1.0)
     yield "sup norm", norms.SupNorm
     yield "noise", lambda: m4dl.GaussianNoise(np.array([1.0, 2.0]))
-    yield "diagonal metric", lambda: m4dl.DiagonalMetric(np.array([1.0, 2.0]))
-    yield "low-rank metric", lambda: m4dl.LowRankMetric(np.zeros(2), np.eye(2)[:, :1], np.ones(1))
+    yield "diagonal metric", lambda: m4dl.kernels.DiagonalMetric(np.array([1.0, 2.0]))
+    yield (
+        "low-rank metric",
+        lambda: m4dl.kernels.LowRankMetric(np.zeros(2), np.eye(2)[:, :1], np.ones(1)),
+    )
     yield "posterior", posterior
     yield (
         "surrogate",
-        lambda: m4dl.LogConcaveSurrogate(
+        lambda: m4dl.langevin.LogConcaveSurrogate(
             posterior(), centre=np.full(4, 0.1), eta=2.0, curvature=1.0
         ),
     )
     yield "map", lambda: m4dl.find_map(posterior(), starts=np.zeros((2, 4)))
     yield "laplace", lambda: m4dl.laplace(posterior(), at=np.full(4, 0.1))
-    yield "langevin", lambda: m4dl.langevin_guarantee(posterior())
+    yield "langevin", lambda: m4dl.langevin.guarantee(posterior())
     yield "draws", draws
     yield "moments", moments
     yield "summary", lambda: draws().summary(functionals={"squared": squared})
@@ -128,18 +138,20 @@ def _parts() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "contraction", lambda: study().contraction("ball")
     yield (
         "calibration",
-        lambda: m4dl.rank_test(posterior(), m4dl.PCN(0.5), replicates=50, seed=1, progress=False),
+        lambda: m4dl.studies.rank_test(
+            posterior(), m4dl.PCN(0.5), replicates=50, seed=1, progress=False
+        ),
     )
-    yield "bvm", lambda: m4dl.bvm(posterior(), np.ones(4), np.zeros(4), draws())
+    yield "bvm", lambda: m4dl.studies.bvm(posterior(), np.ones(4), np.zeros(4), draws())
     yield (
         "comparison",
-        lambda: m4dl.compare_kernels(
+        lambda: m4dl.studies.compare_kernels(
             posterior(), [m4dl.PCN(), m4dl.MALA()], draws=50, warmup=20, seed=1, progress=False
         ),
     )
     yield (
         "ula bias",
-        lambda: m4dl.ula_bias(
+        lambda: m4dl.langevin.ula_bias(
             posterior(), m4dl.ULA(0.1), draws=50, warmup=20, seed=1, progress=False
         ),
     )

@@ -12,10 +12,10 @@ from rows import ModelRow, grid, simplices
 
 MESH = o.disk_triangulation(2, 1.2)
 BOX = o.Box((3, 2), ((-1.1, 1.0), (-1.0, 1.2)))
-CIRCLE = m4dl.Disk(0.8, (-0.05, 0.1))  # within both
+CIRCLE = m4dl.domains.Disk(0.8, (-0.05, 0.1))  # within both
 STEP = 0.4
 
-RAYS = m4dl.Rays.random(CIRCLE, 3, seed=3)
+RAYS = m4dl.rays.Rays.random(CIRCLE, 3, seed=3)
 FIELDS: dict[str, tuple[Any, Any]] = {
     "triangles": (lambda: simplices(MESH), MESH.interpolation),
     "grid": (lambda: grid(BOX), BOX.interpolation),
@@ -40,13 +40,13 @@ def xray(field: str) -> ModelRow:
 
 def smooth(components: int) -> Array:
     """Coefficients of polynomials of degree 5."""
-    size = m4dl.ZernikeBasis(5).size
+    size = m4dl.rays.ZernikeBasis(5).size
     return np.asarray(0.4 * np.random.default_rng(4).standard_normal(components * size))
 
 
 def error_with(n: int, build: Any, oracle: Any, components: int) -> float:
     """Greatest error of polynomials of degree 5, in steps of at most 1/n."""
-    basis, theta = m4dl.ZernikeBasis(5), smooth(components)
+    basis, theta = m4dl.rays.ZernikeBasis(5), smooth(components)
 
     def value(x: Array) -> Array:
         return np.asarray(theta.reshape(components, -1) @ basis.evaluate(x[None])[0])

@@ -108,17 +108,17 @@ def metric_of(kind: str | None, white: int) -> Any:
     if kind is None:
         return None
     if kind == "diagonal":
-        return m4dl.DiagonalMetric(0.5 + np.arange(white) % 3 / 2.0)  # 0.5, 1, 1.5, ...
+        return m4dl.kernels.DiagonalMetric(0.5 + np.arange(white) % 3 / 2.0)  # 0.5, 1, 1.5, ...
     rank = min(2, white)
     basis = np.linalg.qr(np.random.default_rng(8).standard_normal((white, rank)))[0]
-    return m4dl.LowRankMetric(0.3 * np.cos(np.arange(white)), basis, [0.4, 1.5][:rank])
+    return m4dl.kernels.LowRankMetric(0.3 * np.cos(np.arange(white)), basis, [0.4, 1.5][:rank])
 
 
 def gaussian_of(metric: Any, white: int) -> tuple[Array, Array, Array]:
     """Centre (W,), covariance C and its symmetric root (W, W) of a metric, densely."""
     if metric is None:
         return np.zeros(white), np.eye(white), np.eye(white)
-    if isinstance(metric, m4dl.DiagonalMetric):
+    if isinstance(metric, m4dl.kernels.DiagonalMetric):
         return np.zeros(white), np.diag(metric.variance), np.diag(np.sqrt(metric.variance))
     v = metric.basis
     covariance = np.eye(white) + (v * (metric.variance - 1.0)) @ v.T

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import m4dl
-import m4dl._loop
-import m4dl.moments
+import m4dl.sampling._drive
+import m4dl.sampling._recorders
 import numpy as np
 
 SIZE = 5
@@ -49,7 +49,7 @@ def sample(
 def same(a: Any, b: Any) -> None:
     """Equal to the last bit, in all that does not depend on the clock."""
     names = ["acceptance", "step_size", "failures", "complete", "draws"]
-    if isinstance(a, m4dl.Draws):
+    if isinstance(a, m4dl.results.Draws):
         names += ["theta", "log_likelihood"]
     else:
         names += ["chain_mean", "chain_variance"]
@@ -64,9 +64,9 @@ def same(a: Any, b: Any) -> None:
 
 def one_at_a_time(set_attribute: Callable[[Any, str, Any], None], checkpoints: bool) -> None:
     """Slices of one iteration, chunks of seven draws, a checkpoint after each slice or never."""
-    set_attribute(m4dl.moments, "CHUNK_DRAWS", 7)
-    set_attribute(m4dl._loop, "SLICE_SECONDS", 0.0)
-    set_attribute(m4dl._loop, "CHECKPOINT_SECONDS", 0.0 if checkpoints else 1e9)
+    set_attribute(m4dl.sampling._recorders, "CHUNK_DRAWS", 7)
+    set_attribute(m4dl.sampling._drive, "SLICE_SECONDS", 0.0)
+    set_attribute(m4dl.sampling._drive, "CHECKPOINT_SECONDS", 0.0 if checkpoints else 1e9)
 
 
 def at_call(owner: Any, name: str, number: int, when: str, action: Callable[[], Any]) -> None:

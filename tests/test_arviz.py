@@ -34,7 +34,7 @@ def problem(prior: m4dl.Prior, **options: Any) -> m4dl.Posterior:
     return m4dl.Posterior(model, prior, data=np.arange(5.0) / 3, noise=noise)
 
 
-def run(posterior: m4dl.Posterior, kernel: Any = None, **options: Any) -> m4dl.Draws:
+def run(posterior: m4dl.Posterior, kernel: Any = None, **options: Any) -> m4dl.results.Draws:
     return m4dl.sample(
         posterior,
         kernel or m4dl.HMC(),
@@ -48,7 +48,7 @@ def run(posterior: m4dl.Posterior, kernel: Any = None, **options: Any) -> m4dl.D
 
 
 @pytest.fixture(scope="module")
-def plain() -> tuple[m4dl.Posterior, m4dl.Draws]:
+def plain() -> tuple[m4dl.Posterior, m4dl.results.Draws]:
     prior = m4dl.GaussianPrior(np.zeros(3), 1.0, names=["ka", "V", "Km"])
     posterior = problem(prior)
     return posterior, run(posterior)
@@ -170,7 +170,9 @@ def test_another_posterior_is_refused(plain):
         draws.to_datatree(problem(m4dl.GaussianPrior(np.zeros(4), 1.0)))
     with pytest.raises(TypeError, match="posterior must be a m4dl Posterior, got int"):
         draws.to_datatree(3)
-    surrogate = m4dl.LogConcaveSurrogate(posterior, centre=np.zeros(3), eta=1.0, curvature=1.0)
+    surrogate = m4dl.langevin.LogConcaveSurrogate(
+        posterior, centre=np.zeros(3), eta=1.0, curvature=1.0
+    )
     with pytest.raises(TypeError, match="a surrogate has no log density of each datum"):
         draws.to_datatree(surrogate)
 

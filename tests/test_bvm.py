@@ -9,8 +9,8 @@ import m4dl
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from m4dl._bvm import reference_variance
-from m4dl._limit import efficient_variance
+from m4dl.studies._bvm import reference_variance
+from m4dl.studies._limit import efficient_variance
 from m4dl.testing import gaussian_posterior
 from problems import Array
 
@@ -67,7 +67,7 @@ def test_reference_is_exact_for_a_linear_model(seed: Seed) -> None:
         thin=3,
         progress=False,
     )
-    found = m4dl.bvm(posterior, psi, np.zeros(5), draws)
+    found = m4dl.studies.bvm(posterior, psi, np.zeros(5), draws)
     assert abs(found.ratio - 1) < 5 * found.ratio_error
     assert found.ratio_error < 0.03
     # Gaussian draws: five standard errors each
@@ -145,7 +145,7 @@ def test_draws_agree_with_reference_and_limit(seed: Seed) -> None:
     )
     draws = m4dl.sample(
         turned,
-        m4dl.MALA(0.2, metric=m4dl.DiagonalMetric(1 / spectrum)),
+        m4dl.MALA(0.2, metric=m4dl.kernels.DiagonalMetric(1 / spectrum)),
         draws=2000,
         warmup=300,
         thin=4,
@@ -154,7 +154,7 @@ def test_draws_agree_with_reference_and_limit(seed: Seed) -> None:
         start=basis.T @ xi,
         progress=False,
     )
-    found = m4dl.bvm(turned, psi, truth, draws)
+    found = m4dl.studies.bvm(turned, psi, truth, draws)
     assert found.ratio_error < 0.05 / 3
     off = 5 * np.hypot(found.ratio_error, own_error)
     assert abs(found.ratio - own_ratio) < off
@@ -167,7 +167,7 @@ def test_draws_agree_with_reference_and_limit(seed: Seed) -> None:
     assert any("efficient limit" in label for label in labels)
 
 
-def some_draws(posterior: m4dl.Posterior) -> m4dl.Draws:
+def some_draws(posterior: m4dl.Posterior) -> m4dl.results.Draws:
     return m4dl.sample(posterior, m4dl.PCN(), draws=20, chains=4, seed=0, progress=False)
 
 
@@ -176,7 +176,7 @@ def test_where_there_is_no_limit() -> None:
     prior = m4dl.MaternPrior(grid, length=0.5)
     darcy = m4dl.Darcy(grid, [[0.5, 0.5], [0.3, 0.6]], 1.0, at="nodes")
     post = m4dl.Posterior(darcy, prior, data=[0.1, 0.1], noise=m4dl.GaussianNoise(0.01))
-    found = m4dl.bvm(post, np.full(49, 1 / 49), np.zeros(49), some_draws(post))
+    found = m4dl.studies.bvm(post, np.full(49, 1 / 49), np.zeros(49), some_draws(post))
     assert found.limit is None
     assert found.limit_ratio is None
     assert "divergence form there is none" in repr(found)
@@ -203,15 +203,15 @@ def test_bad_input() -> None:
     posterior, truth, psi = problem(8, 0.1)
     draws = some_draws(posterior)
     with pytest.raises(ValueError, match=r"theta0 must have shape \(7,\), got \(3,\)"):
-        m4dl.bvm(posterior, psi, truth[:3], draws)
+        m4dl.studies.bvm(posterior, psi, truth[:3], draws)
     with pytest.raises(ValueError, match=r"functional must have shape"):
-        m4dl.bvm(posterior, psi[:3], truth, draws)
+        m4dl.studies.bvm(posterior, psi[:3], truth, draws)
     with pytest.raises(TypeError, match="draws must be m4dl Draws, got ndarray"):
-        m4dl.bvm(posterior, psi, truth, draws.theta)
+        m4dl.studies.bvm(posterior, psi, truth, draws.theta)
     with pytest.raises(ValueError, match="constant"):
-        m4dl.bvm(posterior, 0 * psi, truth, draws)
+        m4dl.studies.bvm(posterior, 0 * psi, truth, draws)
     with pytest.raises(ValueError, match="not finite at theta0"):
-        m4dl.bvm(posterior, psi, np.full(7, 1e4), draws)
+        m4dl.studies.bvm(posterior, psi, np.full(7, 1e4), draws)
     blind = m4dl.Posterior(
         m4dl.PythonModel(lambda t: t[:2], parameters=7, outputs=2),
         posterior.prior,
@@ -219,4 +219,4 @@ def test_bad_input() -> None:
         noise=posterior.noise,
     )
     with pytest.raises(ValueError, match="PythonModel has no tangent"):
-        m4dl.bvm(blind, psi, truth, draws)
+        m4dl.studies.bvm(blind, psi, truth, draws)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import studies
 from catalogue import KERNELS
-from m4dl import Calibration
+from m4dl.studies import Calibration
 from rows import KernelRow
 
 Seed = Callable[[int], int]
@@ -35,12 +35,12 @@ def sbc(kernel: Any, posterior: m4dl.Posterior = POSTERIOR, **changes: Any) -> C
         "seed": 3,
         "progress": False,
     }
-    return m4dl.sbc(posterior, kernel, **(options | changes))
+    return m4dl.studies.sbc(posterior, kernel, **(options | changes))
 
 
 def rank_test(kernel: Any, posterior: m4dl.Posterior = POSTERIOR, **changes: Any) -> Calibration:
     options: dict[str, Any] = {"replicates": 3000, "seed": 4, "progress": False}
-    return m4dl.rank_test(posterior, kernel, **(options | changes))
+    return m4dl.studies.rank_test(posterior, kernel, **(options | changes))
 
 
 def precision() -> Any:

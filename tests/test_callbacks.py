@@ -28,7 +28,7 @@ def posterior(model: m4dl.Model) -> m4dl.Posterior:
     )
 
 
-def sample(model: m4dl.Model, kernel: Any = None, **options: Any) -> m4dl.Draws:
+def sample(model: m4dl.Model, kernel: Any = None, **options: Any) -> m4dl.results.Draws:
     settings = {"draws": 20, "seed": 1, "progress": False, "chains": 8, "start": "prior"}
     return m4dl.sample(posterior(model), kernel or m4dl.PCN(), **(settings | options))
 

@@ -21,7 +21,13 @@ BUILT = {
 PUBLIC = {getattr(m4dl, name) for name in m4dl.__all__}
 CLASSES = [c for c in PUBLIC if isinstance(c, type)]
 # Results, which nobody builds by hand, and a function without arguments.
-RESULTS = {m4dl.Comparison, m4dl.Draws, m4dl.Laplace, m4dl.MapEstimate, m4dl.Moments}
+RESULTS = {
+    m4dl.studies.Comparison,
+    m4dl.results.Draws,
+    m4dl.modes.Laplace,
+    m4dl.modes.MapEstimate,
+    m4dl.results.Moments,
+}
 KINDS = {credible.Ball, credible.Band, credible.Ellipsoid, credible.Interval, credible.SupBall}
 CALLED = sorted((PUBLIC | KINDS) - RESULTS - {m4dl.build_info}, key=lambda c: c.__name__)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from m4dl import _core, diagnostics
+from m4dl import _core
+from m4dl.results import diagnostics
 from scipy import stats
 
 SEED = 20261127

@@ -8,7 +8,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from m4dl import diagnostics, plot
+from m4dl.results import diagnostics
 from test_map import linear
 
 Seed = Callable[[int], int]
@@ -60,7 +60,7 @@ def test_solves_are_counted(kernel: Any, solves: int) -> None:
 def test_the_table() -> None:
     posterior = linear()[0]
     kernels = [m4dl.PCN(), m4dl.MALA(), m4dl.PCN(0.01, adapt=False)]
-    table = m4dl.compare_kernels(posterior, kernels, **OPTIONS)
+    table = m4dl.studies.compare_kernels(posterior, kernels, **OPTIONS)
     assert list(table.rows) == ["PCN 1", "MALA", "PCN 2"]
     draws = m4dl.sample(posterior, m4dl.MALA(), **OPTIONS)
     np.testing.assert_array_equal(table.draws["MALA"].theta, draws.theta)
@@ -80,7 +80,7 @@ def test_the_table() -> None:
 def test_functionals_say_what_is_judged() -> None:
     posterior = linear()[0]
     weights = np.ones(9)
-    table = m4dl.compare_kernels(
+    table = m4dl.studies.compare_kernels(
         posterior, {"mine": m4dl.MALA()}, functionals={"sum": weights}, **OPTIONS
     )
     (row,) = table.rows.values()
@@ -103,13 +103,13 @@ def test_functionals_say_what_is_judged() -> None:
 )
 def test_bad_kernels(kernels: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        m4dl.compare_kernels(linear()[0], kernels, **OPTIONS)
+        m4dl.studies.compare_kernels(linear()[0], kernels, **OPTIONS)
 
 
 def test_the_picture() -> None:
     pytest.importorskip("matplotlib")
-    table = m4dl.compare_kernels(linear()[0], [m4dl.PCN(), m4dl.MALA()], **OPTIONS)
-    left, right = plot.efficiency(table).axes
+    table = m4dl.studies.compare_kernels(linear()[0], [m4dl.PCN(), m4dl.MALA()], **OPTIONS)
+    left, right = table.plot().axes
     widths = [patch.get_width() for patch in left.patches]
     assert widths == [row["per_1000_solves"] for row in table.rows.values()]
     assert [label.get_text() for label in left.get_yticklabels()] == list(table.rows)

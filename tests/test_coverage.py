@@ -10,7 +10,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from m4dl._verdict import Proportion
+from m4dl.studies._verdict import Proportion
 from problems import Array
 from scipy import stats
 from studies import LINE, MODEL, NOISE, PRIOR, SETS, make_data
@@ -21,7 +21,7 @@ QUICK: dict[str, Any] = {"draws": 100, "warmup": 30, "thin": 3, "chains": 2, "pr
 LOOSE: dict[str, Any] = {"most_rhat": 3.0, "least_ess": 2.0}  # short chains count as well
 
 
-def study(**changes: Any) -> m4dl.CoverageStudy:
+def study(**changes: Any) -> m4dl.studies.CoverageStudy:
     options: dict[str, Any] = {
         "make_data": make_data,
         "truth": PRIOR,
@@ -33,7 +33,7 @@ def study(**changes: Any) -> m4dl.CoverageStudy:
         **QUICK,
         **LOOSE,
     }
-    return m4dl.coverage_study(**(options | changes))
+    return m4dl.studies.coverage(**(options | changes))
 
 
 def test_truths_from_the_prior_are_covered(seed: Seed) -> None:
@@ -180,7 +180,7 @@ def test_models_of_their_own() -> None:
 
 
 def test_contraction_recovers_a_known_rate() -> None:
-    from m4dl._study import Contraction
+    from m4dl.studies._study import Contraction
 
     rng = np.random.default_rng(8)
     errors = {N: 3 * N**-0.4 * np.exp(0.3 * rng.standard_normal(50)) for N in (100, 400, 1600)}

@@ -9,7 +9,7 @@ import m4dl
 import numpy as np
 import pytest
 from m4dl import credible
-from m4dl.norms import SobolevNorm, SupNorm
+from m4dl.domains.norms import SobolevNorm, SupNorm
 from problems import Array
 from scipy import stats
 
@@ -18,10 +18,10 @@ LINE = m4dl.Grid((20,))
 LEVELS = (0.5, 0.95)
 
 
-def draws_of(theta: Array, domain: Any = None, at: str | None = None) -> m4dl.Draws:
+def draws_of(theta: Array, domain: Any = None, at: str | None = None) -> m4dl.results.Draws:
     """Draws (chain, draw, D) that came from nowhere."""
     chains = len(theta)
-    return m4dl.Draws(
+    return m4dl.results.Draws(
         theta,
         np.zeros(theta.shape[:2]),
         acceptance=np.ones(chains),
@@ -39,7 +39,7 @@ def draws_of(theta: Array, domain: Any = None, at: str | None = None) -> m4dl.Dr
     )
 
 
-def gaussian(seed: int, count: int = 5000) -> m4dl.Draws:
+def gaussian(seed: int, count: int = 5000) -> m4dl.results.Draws:
     """Independent Gaussian fields on the nodes of a line, with a mean and unequal deviations."""
     rng = np.random.default_rng(seed)
     x = LINE.coordinates()[:, 0]
@@ -241,7 +241,7 @@ def test_bad_input(call: Callable[..., Any], error: type[Exception], message: st
 
 
 def test_sets_that_moments_cannot_give() -> None:
-    moments = m4dl.Moments(
+    moments = m4dl.results.Moments(
         mean=np.zeros((2, 3)),
         variance=np.ones((2, 3)),
         mcse=np.ones(3),

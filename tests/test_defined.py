@@ -33,11 +33,11 @@ def pole(theta: Array) -> Array:
     return np.where(theta[:, 0] < 0, -np.inf, theta[:, 0])
 
 
-def independent() -> m4dl.Draws:
+def independent() -> m4dl.results.Draws:
     return draws_of(np.random.default_rng(5).standard_normal((4, 500, 3)))
 
 
-def share(draws: m4dl.Draws) -> str:
+def share(draws: m4dl.results.Draws) -> str:
     below = int((np.asarray(draws.theta)[:, :, 0] < 0).sum())
     return f"in {below:,} of 2,000 draws ({below / 2000:.2%})"
 
@@ -97,7 +97,7 @@ def test_intervals_from_moments() -> None:
 def test_coverage_is_not_that_of_the_replicates_where_a_functional_is_defined() -> None:
     """theta is around 2: few draws are below 0, in few replicates."""
     with pytest.raises(ValueError, match="functional logarithm is NaN in") as caught:
-        m4dl.coverage_study(
+        m4dl.studies.coverage(
             studies.make_data, studies.PRIOR, 4, {"log": credible.Interval(logarithm)},
             m4dl.PCN(0.5), replicates=40, draws=500, warmup=100, seed=2, progress=False,
         )  # fmt: skip
@@ -107,7 +107,7 @@ def test_coverage_is_not_that_of_the_replicates_where_a_functional_is_defined() 
 class Vague:
     """A kind of set of a user's own, with a radius that is not a number."""
 
-    def of(self, draws: m4dl.Draws, level: float = 0.95) -> Any:
+    def of(self, draws: m4dl.results.Draws, level: float = 0.95) -> Any:
         return _Vague(credible.SupBall().of(draws, level))
 
 
@@ -119,16 +119,16 @@ class _Vague:
 
 def test_coverage_refuses_sets_without_a_radius() -> None:
     with pytest.raises(ValueError, match=re.escape("sets['vague']: its radius")):
-        m4dl.coverage_study(
+        m4dl.studies.coverage(
             studies.make_data, studies.PRIOR, 4, {"vague": Vague()},
             m4dl.PCN(0.5), replicates=2, draws=200, seed=2, progress=False,
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("test", [m4dl.sbc, m4dl.rank_test])
+@pytest.mark.parametrize("test", [m4dl.studies.sbc, m4dl.studies.rank_test])
 def test_ranks_among_what_is_not_there(test: Any) -> None:
     options: dict[str, Any] = {"replicates": 50, "seed": 3, "progress": False}
-    if test is m4dl.sbc:
+    if test is m4dl.studies.sbc:
         options |= {"draws": 20}
     with pytest.raises(ValueError, match=r"functionals\['log'\] is NaN in"):
         test(POSTERIOR, m4dl.PCN(0.5), functionals={"log": logarithm}, **options)
@@ -141,13 +141,13 @@ def test_kernels_are_not_compared_by_what_is_not_there(functional: Any) -> None:
     options: dict[str, Any] = {"draws": 50, "warmup": 10, "chains": 2, "seed": 4}
     options |= {"functionals": {"log": functional}, "progress": False}
     with pytest.raises(ValueError, match=r"functionals\['log'\] is (NaN|infinite) in"):
-        m4dl.compare_kernels(POSTERIOR, [m4dl.PCN(0.9)], **options)
+        m4dl.studies.compare_kernels(POSTERIOR, [m4dl.PCN(0.9)], **options)
     with pytest.raises(ValueError, match=r"functionals\['log'\] is (NaN|infinite) in"):
-        m4dl.ula_bias(POSTERIOR, m4dl.ULA(0.1), **options)
+        m4dl.langevin.ula_bias(POSTERIOR, m4dl.ULA(0.1), **options)
 
 
 def test_bvm_says_which_draws_are_not_there() -> None:
     theta = np.random.default_rng(9).standard_normal((4, 500, 3))
     theta[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="functional is NaN in 1 of 2,000 draws"):
-        m4dl.bvm(POSTERIOR, np.ones(3), np.zeros(3), draws_of(theta))
+        m4dl.studies.bvm(POSTERIOR, np.ones(3), np.zeros(3), draws_of(theta))

@@ -152,13 +152,13 @@ def test_it_learns_what_the_coarse_model_leaves_out() -> None:
 
 def test_it_is_fixed_after_warmup(monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[int] = []
-    fit = m4dl._learn.ErrorLearner.fit
+    fit = m4dl.kernels._learn.ErrorLearner.fit
 
     def watch(self: Any, run: Any, draws: Any) -> None:
         learned.append(run.iteration)
         fit(self, run, draws)
 
-    monkeypatch.setattr(m4dl._learn.ErrorLearner, "fit", watch)
+    monkeypatch.setattr(m4dl.kernels._learn.ErrorLearner, "fit", watch)
     sample(m4dl.DelayedAcceptance(linear(WRONG), m4dl.PCN(0.4)), draws=300, warmup=200)
     assert learned[-1] == 160  # four fifths
     assert learned == sorted(set(learned))
@@ -177,7 +177,7 @@ def test_solves_are_counted_apart(inner: Any, coarse: int | None) -> None:
     assert summary.to_dict()["run"]["coarse_solves"] == draws.coarse_solves
     moments = sample(kernel, thin=2, keep="moments")
     assert moments.coarse_solves == draws.coarse_solves
-    table = m4dl.compare_kernels(
+    table = m4dl.studies.compare_kernels(
         several()[0],
         {"two": kernel, "one": m4dl.PCN()},
         seed=1,
@@ -259,9 +259,9 @@ def test_a_killed_run_goes_on(
     path, left = tmp_path / "run.zarr", [checkpoint]
     kernel = m4dl.DelayedAcceptance(linear(WRONG), inner)
     whole = sample(kernel)
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 1e-9)
-    monkeypatch.setattr(m4dl._loop, "CHECKPOINT_SECONDS", 0.0)
-    save = m4dl._loop.Loop._checkpoint
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr(m4dl.sampling._drive, "CHECKPOINT_SECONDS", 0.0)
+    save = m4dl.sampling._drive.Loop._checkpoint
 
     def stop(loop: Any) -> None:
         save(loop)
@@ -270,7 +270,7 @@ def test_a_killed_run_goes_on(
             assert (loop.run.iteration < 100) == (checkpoint == 60)
             raise Stop
 
-    monkeypatch.setattr(m4dl._loop.Loop, "_checkpoint", stop)
+    monkeypatch.setattr(m4dl.sampling._drive.Loop, "_checkpoint", stop)
     with pytest.raises(Stop):
         sample(kernel, store=path)
     monkeypatch.undo()

@@ -12,6 +12,7 @@ import pytest
 from m4dl import cli
 from m4dl.demo import Settings, xray
 from m4dl.demo import xray_problem as problem
+from m4dl.domains import disk_mesh
 
 RINGS = 5
 SMALL = ["--chains", "2", "--draws", "8", "--warmup", "40", "--threads", "1"]
@@ -27,12 +28,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_data_are_nested_and_carry_the_noise_that_they_should() -> None:
-    mesh = m4dl.disk_mesh(RINGS)
+    mesh = disk_mesh(RINGS)
     data = problem.synthetic_data(40, RINGS, 3)
     few, all_ = (problem.posterior_for(size, data, 3, mesh) for size in (20, 40))
     assert np.array_equal(few.model.rays.start, all_.model.rays.start[:20])
     assert np.array_equal(few.data, all_.data[:180])
-    fine = m4dl.disk_mesh(2 * RINGS)
+    fine = disk_mesh(2 * RINGS)
     exact = m4dl.NonAbelianXRay(all_.model.rays, fine)(problem.truth(fine.points))
     # 360 residuals: the root mean square has a relative standard error of 1/sqrt(720) = 0.037
     rms = np.sqrt(((data - exact) ** 2).mean())
@@ -43,7 +44,7 @@ def test_the_prior_shrinks_as_the_theory_says() -> None:
     """(N/sigma^2)^(-1/(2 alpha + 2)) with alpha = nu + d/2 = 4."""
     ratio = problem.prior_std(800) / problem.prior_std(200)
     assert ratio == pytest.approx(4 ** (-1 / 10))
-    mesh = m4dl.disk_mesh(3)
+    mesh = disk_mesh(3)
     std = problem.prior_for(800, mesh).marginal_std()
     assert std == pytest.approx(np.full(3 * len(mesh.points), problem.prior_std(800)), rel=1e-9)
 
@@ -54,7 +55,7 @@ def test_functionals_are_integrals() -> None:
     r, angle = (radius + 1) / 2, 2 * np.pi * np.arange(80) / 80
     points = (r[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)).reshape(-1, 2)
     area = np.repeat(weight / 2 * r, 80) * 2 * np.pi / 80
-    mesh = m4dl.disk_mesh(30)
+    mesh = disk_mesh(30)
     linear = [1 + x @ [0.3, -0.2] for x in (mesh.points, points)]
     weights, exact = problem.weights(mesh), problem.exact_functionals(30)
     for name, (component, psi) in problem.functionals().items():
@@ -70,7 +71,7 @@ def test_functionals_are_integrals() -> None:
 
 
 def test_relative_error() -> None:
-    mesh = m4dl.disk_mesh(30)
+    mesh = disk_mesh(30)
     exact = problem.truth(mesh.points)
     assert problem.relative_error(np.zeros_like(exact), mesh) == pytest.approx(1.0, rel=1e-12)
     assert problem.relative_error(2 * exact, mesh) == pytest.approx(1.0, rel=0.02)

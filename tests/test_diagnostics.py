@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from m4dl import diagnostics
+from m4dl.results import diagnostics
 from scipy import integrate, signal, special, stats
 
 SEED = 20240607

@@ -9,8 +9,8 @@ import m4dl
 import numpy as np
 import pytest
 from m4dl import _core
-from m4dl import _replicates as replicates
-from m4dl._streams import Purpose, derived_seed
+from m4dl._base.streams import Purpose, derived_seed
+from m4dl.studies import _replicates as replicates
 from scipy import sparse
 
 SIZE = 3
@@ -28,7 +28,7 @@ def half(limit: float = 0.0) -> m4dl.Posterior:
     return m4dl.Posterior(model, prior, data=np.ones(SIZE), noise=m4dl.GaussianNoise(0.5))
 
 
-def sample(posterior: m4dl.Posterior, kernel: Any = None, **options: Any) -> m4dl.Draws:
+def sample(posterior: m4dl.Posterior, kernel: Any = None, **options: Any) -> m4dl.results.Draws:
     settings: dict[str, Any] = {"draws": 5, "chains": 8, "seed": 2, "progress": False}
     with warnings.catch_warnings():  # the chains meet the part that fails, and say so
         warnings.filterwarnings("ignore", "of .* solves per chain, some failed")
@@ -95,7 +95,7 @@ def test_laplace_starts_and_pilot_runs_are_drawn_again_too() -> None:
     assert "drawn again from the Laplace approximation" in draws.notes[0]
     assert draws.theta[..., 0].min() > -1.0
     fit = m4dl.laplace(negative(), rank=1)
-    metric = m4dl.refined_metric(fit, seed=1, chains=64, draws=4)
+    metric = m4dl.modes.refined_metric(fit, seed=1, chains=64, draws=4)
     assert np.isfinite(metric.variance).all()
 
 
@@ -125,5 +125,5 @@ def test_replicates_in_lanes_are_drawn_again_too() -> None:
         warnings.simplefilter("ignore")
         found = replicates.sample_group(group, replicates.Plan(5, 0, 1, 4), 1)
     for draws in found:
-        assert isinstance(draws, m4dl.Draws), draws
+        assert isinstance(draws, m4dl.results.Draws), draws
         assert draws.theta[..., 0].min() >= 0.0

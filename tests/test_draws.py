@@ -9,7 +9,7 @@ import warnings
 import m4dl
 import numpy as np
 import pytest
-from m4dl import diagnostics
+from m4dl.results import Draws, diagnostics
 from scipy import signal
 
 SEED = 20240607
@@ -39,13 +39,13 @@ def about(count, **changes):
 
 
 def make(theta, **changes):
-    return m4dl.Draws(theta, theta[:, :, 0] ** 2, **about(len(theta), **changes))
+    return Draws(theta, theta[:, :, 0] ** 2, **about(len(theta), **changes))
 
 
 def moments(theta, **changes):
     draws = make(theta)
     mass = {"mean": 1.0, "std": 2.0, "mcse": 0.1, "rhat": 1.001}
-    return m4dl.Moments(
+    return m4dl.results.Moments(
         mean=theta.mean(axis=1),
         variance=theta.var(axis=1, ddof=1),
         mcse=draws.mcse(),
@@ -83,10 +83,10 @@ def test_draws_on_disk_give_the_numbers_of_draws_in_memory(tmp_path, monkeypatch
     theta = chains(draws=101, size=5)
     stored = zarr.create_array(tmp_path / "theta.zarr", data=theta, chunks=(4, 10, 5))
     # So small that both ways of reading, by draws and by parameters, take several pieces.
-    monkeypatch.setattr("m4dl.draws._BLOCK", 4 * 5 * 7)
+    monkeypatch.setattr("m4dl.results._draws._BLOCK", 4 * 5 * 7)
     monkeypatch.setattr(diagnostics, "_SLAB", 4 * 101 * 2)
-    disk = m4dl.Draws(stored, theta[:, :, 0], **about(4))
-    memory = m4dl.Draws(theta, theta[:, :, 0], **about(4))
+    disk = Draws(stored, theta[:, :, 0], **about(4))
+    memory = Draws(theta, theta[:, :, 0], **about(4))
     np.testing.assert_allclose(disk.mean(), theta.mean(axis=(0, 1)), rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(disk.std(), theta.std(axis=(0, 1), ddof=1), rtol=1e-12)
     np.testing.assert_array_equal(disk.quantile([0.2, 0.7]), memory.quantile([0.2, 0.7]))
@@ -245,7 +245,7 @@ def test_the_summary_remarks_upon(theta, changes, advice):
 def test_fixed_boundary_values_are_not_held_against_a_run():
     theta = chains(draws=4000)
     theta[:, :, [0, 5]] = 0.3
-    draws = m4dl.Draws(theta, theta[:, :, 1], **about(4))
+    draws = Draws(theta, theta[:, :, 1], **about(4))
     summary = draws.summary(max_rows=4)
     assert summary.converged
     assert "Constant, and left out of R-hat: 2 of 6 parameters." in summary.advice
@@ -328,7 +328,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, package, method)
 )
 def test_draws_refuse(theta, log_likelihood, changes, message):
     with pytest.raises(ValueError, match=message):
-        m4dl.Draws(theta, log_likelihood, **about(4, **changes))
+        Draws(theta, log_likelihood, **about(4, **changes))
 
 
 def test_moments_refuse():
@@ -340,7 +340,7 @@ def test_moments_refuse():
         "functionals": {},
         "draws": 10,
     }
-    m4dl.Moments(**good, **about(4))
+    m4dl.results.Moments(**good, **about(4))
     for name, value, message in [
         ("mean", np.ones(3), r"mean must have shape \(chain, D\), none of them 0, got \(3,\)"),
         ("variance", np.ones((3, 4)), r"variance must have shape \(4, 3\), got \(3, 4\)"),
@@ -348,7 +348,7 @@ def test_moments_refuse():
         ("draws", 0, "draws must be at least 1, got 0"),
     ]:
         with pytest.raises(ValueError, match=message):
-            m4dl.Moments(**(good | {name: value}), **about(4))
+            m4dl.results.Moments(**(good | {name: value}), **about(4))
 
 
 def test_a_functional_cannot_change_the_draws():

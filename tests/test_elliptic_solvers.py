@@ -221,7 +221,7 @@ def test_threads_inside_a_step(kernel: Any) -> None:
     prior = m4dl.MaternPrior(grid, length=0.4)
     model = m4dl.Darcy(grid, [[0.3, 0.4], [0.8, 0.1]], 1.0, boundary=wall, link="softplus")
     posterior = m4dl.Posterior(model, prior, data=[1.2, 1.4], noise=m4dl.GaussianNoise(0.1))
-    metric = m4dl.DiagonalMetric(0.5 + np.random.default_rng(0).random(prior.white))
+    metric = m4dl.kernels.DiagonalMetric(0.5 + np.random.default_rng(0).random(prior.white))
     draws = [
         m4dl.sample(
             posterior,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import m4dl
-import m4dl._progress
+import m4dl._base.progress
 import numpy as np
 import pytest
 
@@ -37,7 +37,7 @@ def sample(of: m4dl.Posterior | None = None, **options: Any) -> Any:
 
 
 def study(make: Callable[[int], m4dl.Posterior], sizes: Any, **options: Any) -> Any:
-    return m4dl.coverage_study(
+    return m4dl.studies.coverage(
         lambda truth, N, rng: make(N),
         truth=np.zeros(3),
         sizes=sizes,
@@ -81,11 +81,11 @@ def test_a_terminal_that_closes(
     writes: int, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = sample(progress=False)
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(sys, "stderr", Broken(writes, error))
     np.testing.assert_array_equal(sample().theta, whole.theta)
     assert study(lambda N: posterior(), 1).used(1)
-    m4dl.sbc(posterior(), m4dl.PCN(0.5), replicates=50, draws=1, warmup=5, seed=1)
+    m4dl.studies.sbc(posterior(), m4dl.PCN(0.5), replicates=50, draws=1, warmup=5, seed=1)
 
 
 def test_a_closed_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,8 +111,8 @@ def test_a_bar_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         def __getattr__(self, name: str) -> Any:
             return lambda *_: None
 
-    monkeypatch.setattr(m4dl._progress, "tqdm", Failing)
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(m4dl._base.progress, "tqdm", Failing)
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 0.0)
     assert sample().complete
     assert calls == ["update"]  # and never again
 
@@ -143,7 +143,7 @@ def test_a_study_is_not_lost_where_one_size_is_hopeless() -> None:
 def test_a_pipe_that_is_closed() -> None:
     """The process whose stderr nobody reads any longer finishes, and its draws are right."""
     code = (
-        "import sys, m4dl, numpy as np; m4dl._loop.SLICE_SECONDS = 0.0;"
+        "import sys, m4dl, numpy as np; m4dl.sampling._drive.SLICE_SECONDS = 0.0;"
         "p = m4dl.Posterior(m4dl.LinearModel(np.eye(3)), m4dl.GaussianPrior(np.zeros(3), 1.0),"
         "data=np.ones(3), noise=m4dl.GaussianNoise(1.0));"
         "d = m4dl.sample(p, m4dl.PCN(0.3), draws=60, warmup=20, chains=2, seed=1, start='mean');"

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from gallery import GALLERY, draws, posterior
-from m4dl import credible, norms
-from m4dl._fixed import Fixed
+from m4dl import credible
+from m4dl._base.fixed import Fixed
+from m4dl.domains import norms
 from problems import Array
 
 SPACES = (m4dl, credible, norms)
@@ -228,7 +229,9 @@ def test_users_functions_do_not_change_what_they_are_given() -> None:
     with pytest.raises(ValueError, match="read-only"):
         credible.Interval(greedy).of(draws())
     with pytest.raises(ValueError, match="read-only"):
-        m4dl.sbc(posterior(), m4dl.PCN(), replicates=50, draws=9, seed=1, functionals={"g": greedy})
+        m4dl.studies.sbc(
+            posterior(), m4dl.PCN(), replicates=50, draws=9, seed=1, functionals={"g": greedy}
+        )
 
     points = np.full((1, 1), 0.3)
     plain = m4dl.Schrodinger(m4dl.Grid((4,)), points, boundary=1.0)
@@ -239,9 +242,9 @@ def test_users_functions_do_not_change_what_they_are_given() -> None:
 
     model = m4dl.Schrodinger(m4dl.Grid((4,)), points, boundary=spoiling)
     assert model(np.zeros(5)) == plain(np.zeros(5))
-    disk = m4dl.Disk()
-    rays = m4dl.Rays.random(disk, 5, seed=1)
-    basis = m4dl.ZernikeBasis(2)
+    disk = m4dl.domains.Disk()
+    rays = m4dl.rays.Rays.random(disk, 5, seed=1)
+    basis = m4dl.rays.ZernikeBasis(2)
     known = [
         m4dl.AttenuatedXRay(rays, basis, attenuation=a, step=0.3)(np.ones(6))
         for a in (spoiling, 1.0)
@@ -251,7 +254,7 @@ def test_users_functions_do_not_change_what_they_are_given() -> None:
         basis.coefficients(spoiling), basis.coefficients(lambda x: np.ones(len(x)))
     )
     bent = [
-        m4dl.Geodesics(disk, np.zeros(3), np.array([0.1, 0.2, 0.3]), sound_speed=c).length
+        m4dl.rays.Geodesics(disk, np.zeros(3), np.array([0.1, 0.2, 0.3]), sound_speed=c).length
         for c in (spoiling, lambda r: np.ones(len(r)))
     ]
     np.testing.assert_array_equal(*bent)

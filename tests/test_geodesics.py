@@ -7,9 +7,10 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
+from m4dl.rays import Geodesics
 from problems import Array
 
-DISK = m4dl.Disk(0.8, (1.0, 2.0))
+DISK = m4dl.domains.Disk(0.8, (1.0, 2.0))
 
 
 def sphere(r: Array) -> Array:
@@ -36,7 +37,7 @@ def test_geodesics_are_shortest_ways(speed: Any, derivatives: bool) -> None:
     """d(start, x(t)) = t: only the geodesic at unit speed does that."""
     sign = 1.0 if speed is sphere else -1.0
     given = (speed, lambda r: sign * r, lambda r: sign) if derivatives else speed
-    rays = m4dl.Geodesics.random(DISK, 60, seed=2, sound_speed=given)
+    rays = Geodesics.random(DISK, 60, seed=2, sound_speed=given)
     q = rays.quadrature(0.07)
     ray = np.repeat(np.arange(60), 2 * np.diff(q.first))
     step = np.arange(len(ray)) // 2 - q.first[ray]
@@ -51,8 +52,8 @@ def test_geodesics_are_shortest_ways(speed: Any, derivatives: bool) -> None:
 
 
 def test_geodesics_of_a_constant_speed_are_lines() -> None:
-    bent = m4dl.Geodesics.random(DISK, 40, seed=7, sound_speed=lambda r: 2.0 + 0 * r)
-    lines = m4dl.Rays.random(DISK, 40, seed=7)
+    bent = Geodesics.random(DISK, 40, seed=7, sound_speed=lambda r: 2.0 + 0 * r)
+    lines = m4dl.rays.Rays.random(DISK, 40, seed=7)
     np.testing.assert_allclose(bent.start, lines.start, atol=1e-14)
     np.testing.assert_allclose(bent.direction, lines.direction, atol=1e-14)
     np.testing.assert_allclose(bent.length, lines.length / 2, rtol=1e-12)
@@ -63,13 +64,13 @@ def test_geodesics_of_a_constant_speed_are_lines() -> None:
 
 def test_angles_and_comparison() -> None:
     beta, alpha = np.array([0.3, -2.0]), np.array([0.9, -0.4])
-    rays = m4dl.Geodesics(DISK, beta, alpha, sound_speed=sphere)
+    rays = Geodesics(DISK, beta, alpha, sound_speed=sphere)
     np.testing.assert_allclose(rays.boundary_angle, beta, rtol=1e-14)
     np.testing.assert_allclose(rays.incidence, alpha, rtol=1e-14)
     assert len(rays) == 2
     assert repr(rays).startswith("Geodesics(2 geodesics of Disk(")
-    assert rays == m4dl.Geodesics(DISK, beta, alpha, sound_speed=sphere)
-    assert rays != m4dl.Geodesics(DISK, beta, -alpha, sound_speed=sphere)
+    assert rays == Geodesics(DISK, beta, alpha, sound_speed=sphere)
+    assert rays != Geodesics(DISK, beta, -alpha, sound_speed=sphere)
 
 
 def lens(depth: float, width: float) -> Any:
@@ -93,22 +94,22 @@ def lens(depth: float, width: float) -> Any:
 )
 def test_sound_speeds_that_are_refused(speed: Any, match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        m4dl.Geodesics(m4dl.Disk(), [0.0], [0.1], sound_speed=speed)
+        Geodesics(m4dl.domains.Disk(), [0.0], [0.1], sound_speed=speed)
 
 
 def test_a_weak_lens_is_simple() -> None:
-    rays = m4dl.Geodesics(m4dl.Disk(), [0.0], [0.2], sound_speed=lens(0.2, 0.5))
+    rays = Geodesics(m4dl.domains.Disk(), [0.0], [0.2], sound_speed=lens(0.2, 0.5))
     assert rays.length[0] > 2 * np.cos(0.2)  # c < 1 everywhere
 
 
 def test_other_refusals() -> None:
     with pytest.raises(TypeError, match="domain must be a m4dl Disk, got str"):
-        m4dl.Geodesics("disk", [0.0], [0.0], sound_speed=sphere)  # type: ignore[arg-type]
+        Geodesics("disk", [0.0], [0.0], sound_speed=sphere)  # type: ignore[arg-type]
     with pytest.raises(
         ValueError, match=r"incidence must be in \(-pi/2, pi/2\), got 1.6 for ray 1"
     ):
-        m4dl.Geodesics(DISK, [0.0, 0.0], [0.0, 1.6], sound_speed=sphere)
+        Geodesics(DISK, [0.0, 0.0], [0.0, 1.6], sound_speed=sphere)
     with pytest.raises(ValueError, match=r"incidence must have shape \(2,\)"):
-        m4dl.Geodesics(DISK, [0.0, 0.0], [0.0], sound_speed=sphere)
+        Geodesics(DISK, [0.0, 0.0], [0.0], sound_speed=sphere)
     with pytest.raises(TypeError, match=r"sound_speed must be a function of r, got 1\.0"):
-        m4dl.Geodesics(DISK, [0.0], [0.0], sound_speed=1.0)  # type: ignore[arg-type]
+        Geodesics(DISK, [0.0], [0.0], sound_speed=1.0)  # type: ignore[arg-type]

@@ -41,13 +41,13 @@ def surrogate() -> Any:
     model = m4dl.Schrodinger(GRID, POINTS, at="interior")
     posterior = m4dl.Posterior(model, prior, data=DATA, noise=NOISE)
     centre = 0.3 * np.cos(np.arange(6))
-    return m4dl.LogConcaveSurrogate(posterior, centre=centre, eta=0.4, curvature=50.0)
+    return m4dl.langevin.LogConcaveSurrogate(posterior, centre=centre, eta=0.4, curvature=50.0)
 
 
 FINE, COARSE, SURROGATE = on_nodes(m4dl.Darcy), on_nodes(m4dl.Schrodinger), surrogate()
 BASIS = np.linalg.qr(RNG.standard_normal((FINE.white, 3)))[0]
-DIAGONAL = m4dl.DiagonalMetric(np.linspace(0.5, 1, FINE.white))
-LOW_RANK = m4dl.LowRankMetric(np.full(FINE.white, 0.1), BASIS, np.array([0.3, 0.5, 0.8]))
+DIAGONAL = m4dl.kernels.DiagonalMetric(np.linspace(0.5, 1, FINE.white))
+LOW_RANK = m4dl.kernels.LowRankMetric(np.full(FINE.white, 0.1), BASIS, np.array([0.3, 0.5, 0.8]))
 
 KERNELS = {
     "pcn": m4dl.PCN(),

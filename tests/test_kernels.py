@@ -78,7 +78,9 @@ def proposal(
         return x, log_target(x) - 0.5 * square(p) - start
 
     h = kernel.step_size
-    implicit = isinstance(kernel.metric, m4dl.LowRankMetric) and isinstance(kernel, m4dl.MALA)
+    implicit = isinstance(kernel.metric, m4dl.kernels.LowRankMetric) and isinstance(
+        kernel, m4dl.MALA
+    )
     rho = (1.0 - h / 4.0) / (1.0 + h / 4.0)
     variance = 1.0 - rho**2 if implicit else 2.0 * h
 
@@ -251,7 +253,7 @@ def test_ula_in_series_coordinates(seed: Seed) -> None:
     posterior = m4dl.Posterior(model, prior, data=[0.9, 0.9], noise=m4dl.GaussianNoise(0.1))
     s, h, base = prior.mode_std, 1e-5, seed(82)
     xi = np.random.default_rng(3).standard_normal(6)
-    kernel = m4dl.ULA(step_size=h, metric=m4dl.DiagonalMetric(s**-2.0))
+    kernel = m4dl.ULA(step_size=h, metric=m4dl.kernels.DiagonalMetric(s**-2.0))
     run = kernel.start(posterior.core, 1, base, xi[None], 1)
     run.advance(1)
     # theta' = theta + h grad log pi(theta) + sqrt(2 h) w, grad_theta = grad_xi / s
@@ -321,7 +323,7 @@ def test_infinity_mala_does_not_shrink_with_the_dimension() -> None:
             data=[2.0],
             noise=m4dl.GaussianNoise(1.0),
         )
-        metric = m4dl.LowRankMetric(np.zeros(size), np.zeros((size, 0)), [])
+        metric = m4dl.kernels.LowRankMetric(np.zeros(size), np.zeros((size, 0)), [])
         run = m4dl.MALA(1.0, metric=metric, adapt=False).start(
             posterior.core, 8, 2, np.zeros((8, size)), 1
         )
@@ -337,7 +339,7 @@ def test_metrics_of_many_rows_and_columns() -> None:
     size, rank = 600, 21
     rng = np.random.default_rng(5)
     basis = np.linalg.qr(rng.standard_normal((size, rank)))[0]
-    metric = m4dl.LowRankMetric(rng.standard_normal(size), basis, 0.1 + rng.random(rank))
+    metric = m4dl.kernels.LowRankMetric(rng.standard_normal(size), basis, 0.1 + rng.random(rank))
     posterior = m4dl.Posterior(
         m4dl.LinearModel(np.zeros((1, size))),
         m4dl.GaussianPrior(np.zeros(size), 1.0),

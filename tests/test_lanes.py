@@ -22,7 +22,7 @@ from rows import KernelRow, ModelRow, PriorRow
 ARRAYS = ("theta", "log_likelihood", "acceptance", "step_size", "failures")
 
 
-def sample(posterior: m4dl.Posterior, kernel: Any, chains: int, threads: int) -> m4dl.Draws:
+def sample(posterior: m4dl.Posterior, kernel: Any, chains: int, threads: int) -> m4dl.results.Draws:
     return m4dl.sample(
         posterior,
         kernel,
@@ -222,7 +222,7 @@ def digest(threads):
         y = model(prior.draw(1, 3)[0])
         post = m4dl.Posterior(model, prior, data=y, noise=m4dl.GaussianNoise(0.05))
         v = np.linalg.qr(np.random.default_rng(1).standard_normal((prior.white, 11)))[0]
-        low = m4dl.LowRankMetric(np.zeros(prior.white), v, np.full(11, 0.5))
+        low = m4dl.kernels.LowRankMetric(np.zeros(prior.white), v, np.full(11, 0.5))
         kernels = [m4dl.MALA(step_size=0.02), m4dl.PCN(), m4dl.ULA(step_size=0.001),
                    m4dl.MALA(step_size=0.02, metric=low), m4dl.HMC(0.05, 0.2, metric=low)]
         for kernel in kernels:

@@ -10,7 +10,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from m4dl._langevin_steps import bias_bound, wasserstein_bound
+from m4dl.langevin._steps import bias_bound, wasserstein_bound
 from test_surrogate import at, brittle, linear, series
 
 Seed = Callable[[int], int]
@@ -18,11 +18,11 @@ Array = np.ndarray
 
 
 @cache
-def plan(**options: Any) -> m4dl.LangevinGuarantee:
-    return m4dl.langevin_guarantee(series(), **options)
+def plan(**options: Any) -> m4dl.langevin.LangevinGuarantee:
+    return m4dl.langevin.guarantee(series(), **options)
 
 
-def lowest(s: m4dl.LogConcaveSurrogate, seed: int, radii: tuple[float, float]) -> float:
+def lowest(s: m4dl.langevin.LogConcaveSurrogate, seed: int, radii: tuple[float, float]) -> float:
     """The least eigenvalue of 400 Hessians in theta at random points, as a share of 2 K."""
     rng = np.random.default_rng(seed)
     points = np.concatenate([at(s, r, 1, seed + k) for k, r in enumerate(rng.uniform(*radii, 400))])
@@ -45,7 +45,7 @@ def test_the_surrogate_is_log_concave(scale: str | None, seed: Seed) -> None:
     for k, radii in enumerate([(0.0, 0.5), (0.5, 0.75), (0.75, 0.875), (0.875, 2.0)]):
         assert lowest(g.posterior, seed(1 + k), radii) > 0.9 * g.convexity
     # K counts: with a fraction of it the transition zone bends the other way
-    weak = m4dl.LogConcaveSurrogate(
+    weak = m4dl.langevin.LogConcaveSurrogate(
         g.posterior.original,
         centre=g.start,
         eta=g.posterior.eta,
@@ -59,13 +59,13 @@ def test_too_small_a_curvature_is_refused_with_one_that_does() -> None:
     g = plan()
     eta, k = g.posterior.eta, g.posterior.curvature / 5
     with pytest.raises(ValueError, match="surrogate is not log-concave: the least curv") as caught:
-        m4dl.langevin_guarantee(series(), eta=eta, curvature=k)
+        m4dl.langevin.guarantee(series(), eta=eta, curvature=k)
     assert f"got {k:.4g}" in str(caught.value)
     needed = float(str(caught.value).split("must be about ")[1].split(",")[0])
-    assert m4dl.langevin_guarantee(series(), eta=eta, curvature=needed).convexity > 0
+    assert m4dl.langevin.guarantee(series(), eta=eta, curvature=needed).convexity > 0
     # nor can K help where the posterior itself is not convex
     with pytest.raises(ValueError, match=r"convex within 3 eta/4 of .*take a smaller eta"):
-        m4dl.langevin_guarantee(series(), eta=30 * eta)
+        m4dl.langevin.guarantee(series(), eta=30 * eta)
 
 
 def test_searches_from_other_points_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,20 +74,20 @@ def test_searches_from_other_points_agree(monkeypatch: pytest.MonkeyPatch) -> No
     options: dict[str, Any] = {"centre": s.centre, "eta": s.eta, "curvature": s.curvature}
 
     def convexity(k: int) -> float:
-        return m4dl.langevin_guarantee(series(), seed=k, **options).convexity
+        return m4dl.langevin.guarantee(series(), seed=k, **options).convexity
 
     found = [convexity(k) for k in range(3)]
     assert max(found) < 1.03 * min(found)
-    monkeypatch.setattr(m4dl._curvature, "CLIMBS", 0)
+    monkeypatch.setattr(m4dl.langevin._curvature, "CLIMBS", 0)
     assert convexity(0) > 1.1 * max(found)
 
 
 def test_curvature_grows_where_it_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The points by which K is chosen may miss the worst: the search for m sees it."""
     enough = plan().posterior.curvature
-    exact = m4dl._curvature.needed_curvature
-    monkeypatch.setattr(m4dl._curvature, "needed_curvature", lambda *a: exact(*a) / 6)
-    g = m4dl.langevin_guarantee(series())
+    exact = m4dl.langevin._curvature.needed_curvature
+    monkeypatch.setattr(m4dl.langevin._curvature, "needed_curvature", lambda *a: exact(*a) / 6)
+    g = m4dl.langevin.guarantee(series())
     assert g.convexity > 0
     growths = np.log(g.posterior.curvature / (enough / 6)) / np.log(1.5)
     assert growths == pytest.approx(round(growths))
@@ -106,7 +106,7 @@ def test_a_gaussian_posterior_is_known() -> None:
     """m is its least eigenvalue; the ball holds it; the mode is the start."""
     posterior = linear()
     mean, h = precision(posterior)
-    g = m4dl.langevin_guarantee(posterior, seed=3)
+    g = m4dl.langevin.guarantee(posterior, seed=3)
     # finite differences with steps of 1e-3 eta: rounding alone, 1e-16/1e-3
     assert g.convexity == pytest.approx(np.linalg.eigvalsh(h)[0], rel=1e-9)
     assert g.lipschitz >= max(np.linalg.eigvalsh(h)[-1], 2 * g.posterior.curvature)
@@ -114,7 +114,7 @@ def test_a_gaussian_posterior_is_known() -> None:
     np.testing.assert_allclose(g.posterior.scale * g.start, mean, atol=1e-6)
     assert g.mass == pytest.approx(0.999, abs=1e-3)
     assert g.theory == {}  # the dimension of the domain is not known
-    whitened = m4dl.langevin_guarantee(posterior, seed=3, scale="posterior")
+    whitened = m4dl.langevin.guarantee(posterior, seed=3, scale="posterior")
     root = np.sqrt(np.diag(np.linalg.inv(h)))
     np.testing.assert_allclose(whitened.posterior.scale, posterior.prior.mode_std / root, rtol=1e-6)  # type: ignore[attr-defined]
     assert whitened.spread == pytest.approx(np.sqrt(3))
@@ -172,7 +172,7 @@ def test_the_bias_is_the_papers() -> None:
 def test_the_plan_keeps_its_promise() -> None:
     posterior = linear()
     for options in ({}, {"precision": 0.05}, {"scale": "posterior"}):
-        g = m4dl.langevin_guarantee(posterior, **options)  # type: ignore[arg-type]
+        g = m4dl.langevin.guarantee(posterior, **options)  # type: ignore[arg-type]
         gamma, k = g.kernel.step_size, g.iterations
         assert gamma <= 2 / (g.convexity + g.lipschitz)
         assert g.bound(k) <= g.precision * (1 + 1e-9)
@@ -181,7 +181,7 @@ def test_the_plan_keeps_its_promise() -> None:
         assert g.precision == options.get("precision", g.spread / 2)
         assert f"W_2 <= {g.bound(k):.4g} after {k:,} steps" in str(g)
     largest = 2 / (g.convexity + g.lipschitz)
-    fast = m4dl.langevin_guarantee(posterior, scale="posterior", step_size=0.99 * largest)
+    fast = m4dl.langevin.guarantee(posterior, scale="posterior", step_size=0.99 * largest)
     assert fast.kernel.step_size == 0.99 * largest
     assert "The bound exceeds the spread of the posterior" in str(fast)
     # the start is forgotten to the same degree
@@ -189,9 +189,9 @@ def test_the_plan_keeps_its_promise() -> None:
     left *= fast.distance**2 + 3 / fast.convexity
     assert left == pytest.approx(fast.spread**2 / 8, rel=0.01)
     with pytest.raises(ValueError, match="step_size must be at most 2/\\(m \\+ Lambda\\) = "):
-        m4dl.langevin_guarantee(posterior, scale="posterior", step_size=1.01 * largest)
+        m4dl.langevin.guarantee(posterior, scale="posterior", step_size=1.01 * largest)
     with pytest.raises(ValueError, match=r"smaller for a precision of 0\.1, got"):
-        m4dl.langevin_guarantee(posterior, scale="posterior", step_size=largest / 2, precision=0.1)
+        m4dl.langevin.guarantee(posterior, scale="posterior", step_size=largest / 2, precision=0.1)
 
 
 def test_the_kernel_is_langevin_in_the_coordinates(seed: Seed) -> None:
@@ -202,7 +202,7 @@ def test_the_kernel_is_langevin_in_the_coordinates(seed: Seed) -> None:
     """
     posterior, chains, k = linear(), 6000, 7
     mean, h = precision(posterior)
-    g = m4dl.langevin_guarantee(posterior, eta=50.0)
+    g = m4dl.langevin.guarantee(posterior, eta=50.0)
     kernel = replace(g.kernel, step_size=0.4 / np.linalg.eigvalsh(h)[-1])
     options: dict[str, Any] = {"chains": chains, "seed": seed(50), "progress": False}
     start = g.start + 0.5 / g.posterior.scale * np.array([1.0, -1.0, 0.5])
@@ -229,7 +229,7 @@ def test_report() -> None:
     assert g.theory["curvature"] == pytest.approx(count * size**4.0 * np.log(count) ** 3)
     assert g.gradients > g.points * 12
     assert plan() is g
-    assert str(m4dl.langevin_guarantee(series())) == text
+    assert str(m4dl.langevin.guarantee(series())) == text
     far = replace(g, mass=0.3)
     assert "the surrogate is another law" in str(far)
 
@@ -240,16 +240,16 @@ def test_bad_arguments() -> None:
     noise = m4dl.GaussianNoise(1.0)
     options: dict[str, Any] = {"data": [0.0] * 3, "noise": noise}
     with pytest.raises(ValueError, match="needs a gradient, and PythonModel was given none"):
-        m4dl.langevin_guarantee(m4dl.Posterior(blind, posterior.prior, **options))
+        m4dl.langevin.guarantee(m4dl.Posterior(blind, posterior.prior, **options))
     dense = m4dl.GaussianPrior(np.zeros(3), np.eye(3) + 0.1)
     with pytest.raises(ValueError, match="prior must be in series coordinates"):
-        m4dl.langevin_guarantee(m4dl.Posterior(m4dl.LinearModel(np.eye(3)), dense, **options))
+        m4dl.langevin.guarantee(m4dl.Posterior(m4dl.LinearModel(np.eye(3)), dense, **options))
     with pytest.raises(ValueError, match="centre must be given: PythonModel has no tangent"):
-        m4dl.langevin_guarantee(brittle("nan")[0])
+        m4dl.langevin.guarantee(brittle("nan")[0])
     with pytest.raises(ValueError, match=r"gradient is not finite at a distance of .* from"):
-        m4dl.langevin_guarantee(brittle("nan")[0], centre=[0.0, 0.0], eta=2.0, curvature=1.0)
+        m4dl.langevin.guarantee(brittle("nan")[0], centre=[0.0, 0.0], eta=2.0, curvature=1.0)
     with pytest.raises(TypeError, match="must be a plain Posterior"):
-        m4dl.langevin_guarantee(plan().posterior)
+        m4dl.langevin.guarantee(plan().posterior)
     bad: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"eta": -1.0}, ValueError, "eta must be positive, got -1.0"),
         ({"curvature": 0.0}, ValueError, "curvature must be positive, got 0.0"),
@@ -262,9 +262,9 @@ def test_bad_arguments() -> None:
     ]
     for arguments, error, message in bad:
         with pytest.raises(error, match=message):
-            m4dl.langevin_guarantee(posterior, **arguments)
+            m4dl.langevin.guarantee(posterior, **arguments)
     with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
         plan().bound(-1)
     # a point where the -log posterior bends the other way: far from the mode
     with pytest.raises(ValueError, match=r"convex at the centre.*pass the most probable point"):
-        m4dl.langevin_guarantee(series(), centre=np.full(6, 3.0))
+        m4dl.langevin.guarantee(series(), centre=np.full(6, 3.0))

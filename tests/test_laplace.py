@@ -9,7 +9,6 @@ import m4dl
 import numpy as np
 import pytest
 from catalogue import MODELS
-from m4dl import plot
 from posteriors import posterior_of
 from problems import Array
 from rows import ModelRow
@@ -196,7 +195,7 @@ def test_a_hessian_that_is_not_finite_is_an_error() -> None:
 def test_spectrum_plot() -> None:
     pytest.importorskip("matplotlib")
     fit = m4dl.laplace(decaying()[0], threshold=1.0)
-    ax = plot.spectrum(fit)
+    ax = fit.plot_spectrum()
     kept, rest = ax.lines[:2]
     np.testing.assert_array_equal(kept.get_ydata(), fit.eigenvalues)
     assert len(rest.get_ydata()) == (fit.spectrum > 0).sum() - fit.rank

@@ -115,4 +115,67 @@ def test_what_the_rules_allow_passes(tmp_path, path, text):
 def test_a_tree_without_source_is_an_error(tmp_path):
     status, output = check(tmp_path)
     assert status == 1
-    assert output.startswith("no C++ source under")
+    assert output.startswith("no source under")
+
+
+POSTERIOR = "python/m4dl/posterior.py"
+PLOT = "python/m4dl/plot/_waves.py"
+INIT = "python/m4dl/models/__init__.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "offence"),
+    [
+        (POSTERIOR, "from .sampling import sample", "posterior may not see sampling, which stands"),
+        (POSTERIOR, "from m4dl.modes import find_map", "posterior may not see modes"),
+        (POSTERIOR, "def f():\n    from .studies import sbc", "posterior may not see studies"),
+        (
+            PLOT,
+            "if TYPE_CHECKING:\n    from ..results import Draws",
+            "plot may not see results, which stands below it",
+        ),
+        (PLOT, "from .. import results", "plot may not see results"),
+        (POSTERIOR, "from .models._paths import sampling", "models._paths is private to models"),
+        (POSTERIOR, "from .models import _paths", "models._paths is private to models"),
+        (PLOT, "from .. import sample", "plot takes sample from the top: name its room"),
+        (POSTERIOR, "import m4dl.models", "write 'from ...' instead of 'import m4dl.models'"),
+        (POSTERIOR, "import matplotlib.pyplot", "only plot may import matplotlib"),
+        (POSTERIOR, "from zarr import open_group", "only sampling may import zarr"),
+        (POSTERIOR, 'zarr = optional("zarr", "zarr")', "only sampling may import zarr"),
+        (INIT, "def forward(): ...", "an __init__ only hands on names"),
+        ("python/m4dl/waves.py", "x = 1", "the module lies in no room"),
+    ],
+)
+def test_each_rule_of_rooms_can_be_broken(tmp_path, path, text, offence):
+    status, output = check_file(tmp_path, path, f'"""from .sampling import sample"""\n{text}\n')
+    assert status == 1
+    line = 1 if "no room" in offence else 2 + text.count("\n")
+    assert output.startswith(f"{path}:{line}: "), output
+    assert offence in output
+    assert output.endswith("layers: 1 files, 1 offences\n")
+
+
+def test_no_name_is_that_of_a_module_beside_it(tmp_path):
+    (tmp_path / "python/m4dl/models").mkdir(parents=True)
+    (tmp_path / "python/m4dl/models/wave.py").write_text("")
+    (tmp_path / INIT).write_text("from .waves import wave\n")
+    status, output = check(tmp_path)
+    assert status == 1
+    assert output.startswith(f"{INIT}:1: wave hides the module beside it")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (POSTERIOR, "from .models import Model\nfrom ._base.validate import Array"),
+        (POSTERIOR, "from . import _core\nfrom .models import base\nimport numpy as np"),
+        (PLOT, "if TYPE_CHECKING:\n    from matplotlib.axes import Axes"),
+        (POSTERIOR, "if TYPE_CHECKING:\n    from matplotlib.axes import Axes"),
+        (PLOT, "from ._fields import field\nfrom ..domains.norms import norm_of"),
+        (INIT, '"""Models."""\nfrom .base import Model as Model\n__all__ = ["Model"]'),
+        ("python/m4dl/__init__.py", "from .sampling import sample\nx = 1"),
+    ],
+)
+def test_what_rooms_allow_passes(tmp_path, path, text):
+    status, output = check_file(tmp_path, path, text)
+    assert (status, output) == (0, "layers: 1 files, 0 offences\n")

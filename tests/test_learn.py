@@ -12,7 +12,7 @@ import numpy as np
 import oracles as o
 import pytest
 from catalogue import MODELS
-from m4dl import _learn, _regression, _ridge
+from m4dl.kernels import _learn, _regression, _ridge
 from posteriors import posterior_of
 from problems import Array
 from rows import gaussian_of
@@ -159,7 +159,7 @@ def test_it_is_the_default_without_a_tangent() -> None:
     for kernel, options in (
         (m4dl.PCN(), {"warmup": 199}),
         (m4dl.PCN(adapt=False), {}),
-        (m4dl.PCN(metric=m4dl.DiagonalMetric(np.ones(W))), {}),
+        (m4dl.PCN(metric=m4dl.kernels.DiagonalMetric(np.ones(W))), {}),
     ):
         other = sample(kernel, posterior, **options)
         assert other.metric is None
@@ -225,9 +225,9 @@ def test_a_killed_run_goes_on(
     pytest.importorskip("zarr")
     path, posterior = tmp_path / "run.zarr", stiff(gradient)[0]
     whole = sample(kernel, posterior)
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 1e-9)
-    monkeypatch.setattr(m4dl._loop, "CHECKPOINT_SECONDS", 0.0)
-    save = m4dl._loop.Loop._checkpoint
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr(m4dl.sampling._drive, "CHECKPOINT_SECONDS", 0.0)
+    save = m4dl.sampling._drive.Loop._checkpoint
 
     def stop(loop: Any) -> None:
         if loop.run.iteration in (0, last):
@@ -238,7 +238,7 @@ def test_a_killed_run_goes_on(
             assert ("metric rows" in state) == (last < 160)
             raise Stop
 
-    monkeypatch.setattr(m4dl._loop.Loop, "_checkpoint", stop)
+    monkeypatch.setattr(m4dl.sampling._drive.Loop, "_checkpoint", stop)
     with pytest.raises(Stop):
         sample(kernel, posterior, store=path)
     monkeypatch.undo()
@@ -266,6 +266,6 @@ def test_bad_options(options: dict[str, Any], message: str) -> None:
 
 def test_chains_with_data_of_their_own_learn_no_metric() -> None:
     posterior = stiff()[0]
-    both = m4dl._replicates.stack([posterior, posterior], 2)
+    both = m4dl.studies._replicates.stack([posterior, posterior], 2)
     with pytest.raises(ValueError, match="needs one posterior for all chains, got 4 data sets"):
         sample(m4dl.PCN(metric="learned"), both)

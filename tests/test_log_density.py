@@ -247,7 +247,9 @@ def test_the_surrogate_has_its_own() -> None:
     posterior = m4dl.Posterior(
         m4dl.LinearModel(matrix), prior, data=np.ones(3), noise=m4dl.GaussianNoise(0.5)
     )
-    surrogate = m4dl.LogConcaveSurrogate(posterior, centre=np.zeros(4), eta=1.0, curvature=2.0)
+    surrogate = m4dl.langevin.LogConcaveSurrogate(
+        posterior, centre=np.zeros(4), eta=1.0, curvature=2.0
+    )
     near, far = 0.1 * np.ones(4), 4.0 * np.ones(4)
     for xi, same in ((near, True), (far, False)):
         theta = prior.push(xi)

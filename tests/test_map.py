@@ -11,8 +11,8 @@ import oracles as o
 import pytest
 import scipy.sparse as sp
 from catalogue import MODELS
-from m4dl._map import _Search
-from m4dl._progress import Bar
+from m4dl._base.progress import Bar
+from m4dl.modes._map import _Search
 from posteriors import posterior_of
 from problems import Array
 from rows import ModelRow

@@ -162,7 +162,9 @@ def test_tetrahedra_and_their_faces(tmp_path: Path) -> None:
         m4dl.TetrahedronMesh.from_meshio(written(tmp_path, GMSH_2))
 
 
-@pytest.mark.parametrize("mesh", [m4dl.disk_mesh(4), m4dl.TetrahedronMesh.box((2, 3, 2))], ids=repr)
+@pytest.mark.parametrize(
+    "mesh", [m4dl.domains.disk_mesh(4), m4dl.TetrahedronMesh.box((2, 3, 2))], ids=repr
+)
 @pytest.mark.parametrize("ending", ["msh", "vtu", "vtk", "inp"])
 def test_what_meshio_writes_comes_back(
     mesh: m4dl.TriangleMesh | m4dl.TetrahedronMesh, ending: str, tmp_path: Path

@@ -115,8 +115,8 @@ def test_functions_of_coordinates_travel_as_values() -> None:
         m4dl.Schrodinger(mesh, [[0.3]], lambda x: 1.0 + local * x[:, 0]),
         m4dl.Darcy(mesh, [[0.3]], lambda x: local * x[:, 0], boundary=lambda x: x[:, 0]),
         m4dl.AttenuatedXRay(
-            m4dl.Rays.random(m4dl.Disk(), 4, seed=1),
-            m4dl.ZernikeBasis(2),
+            m4dl.rays.Rays.random(m4dl.domains.Disk(), 4, seed=1),
+            m4dl.rays.ZernikeBasis(2),
             attenuation=lambda x: local + x[:, 0],
             step=0.2,
         ),
@@ -136,8 +136,8 @@ def test_users_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pickle.loads(pickle.dumps(named))([1.0, 2.0]).tolist() == [2.0, 4.0]
     unnamed = m4dl.PythonModel(lambda theta: 2.0 * theta, parameters=2, outputs=2)
     prior, noise = m4dl.GaussianPrior(np.zeros(2), 1.0), m4dl.GaussianNoise(1.0)
-    bent = m4dl.Geodesics(
-        m4dl.Disk(), [0.1], [0.2], sound_speed=lambda r: 1.0 - 0.1 * np.exp(-(r**2))
+    bent = m4dl.rays.Geodesics(
+        m4dl.domains.Disk(), [0.1], [0.2], sound_speed=lambda r: 1.0 - 0.1 * np.exp(-(r**2))
     )
     for thing, what in (
         (unnamed, "PythonModel cannot be pickled: its forward"),

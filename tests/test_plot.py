@@ -45,7 +45,7 @@ def run(domain, at, size, chains=3, draws=200, **changes):
     """Return draws around 0..D-1 with standard deviation about 0.5."""
     noise = np.random.default_rng(SEED).standard_normal((chains, draws, size))
     theta = np.arange(size) + 0.5 * noise
-    return m4dl.Draws(theta, -(theta[:, :, 0] ** 2), **about(chains, domain, at, **changes))
+    return m4dl.results.Draws(theta, -(theta[:, :, 0] ** 2), **about(chains, domain, at, **changes))
 
 
 def render(figure):
@@ -158,7 +158,7 @@ def test_a_plane_cuts_a_grid(at, tolerance):
 
 def test_posterior_fields_on_a_plane():
     draws = run(BRICK, "nodes", len(BRICK.points))
-    figure = plot.fields(draws, np.arange(len(BRICK.points)), plane=("z", 1.0))
+    figure = draws.plot_fields(np.arange(len(BRICK.points)), plane=("z", 1.0))
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     assert titles == ["truth", "posterior mean", "posterior standard deviation"]
     assert render(figure) > 1000
@@ -176,7 +176,7 @@ def test_a_field_may_be_drawn_on_axes_of_ones_own():
 @pytest.mark.parametrize("known", [True, False])
 def test_mean_and_truth_share_their_colours(domain, at, size, known):
     draws, exact = run(domain, at, size), np.arange(size) - 7.0
-    figure = plot.fields(draws, exact if known else None, label="log f", points=[[0.5, 0.0]])
+    figure = draws.plot_fields(exact if known else None, label="log f", points=[[0.5, 0.0]])
     panels = [ax for ax in figure.axes if ax.get_title()]
     drawn = [(ax.images or ax.collections)[0] for ax in panels]
     expected = [exact] * known + [draws.mean(), draws.std()]
@@ -197,7 +197,7 @@ def test_in_one_dimension_there_is_a_band_around_the_mean(at):
     grid = m4dl.Grid((8,))
     size = grid.shape_of(at)[0]
     draws = run(grid, at, size)
-    figure = plot.fields(draws, np.arange(size), points=[[0.25], [0.5]])
+    figure = draws.plot_fields(np.arange(size), points=[[0.25], [0.5]])
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == ["± 2 standard deviations", "posterior mean", "truth", "observations"]
     low, high = figure.axes[0].dataLim.intervaly
@@ -208,7 +208,7 @@ def test_in_one_dimension_there_is_a_band_around_the_mean(at):
 
 def test_moments_can_be_drawn_too():
     draws = run(GRID, "cells", 18)
-    kept = m4dl.Moments(
+    kept = m4dl.results.Moments(
         mean=draws.theta.mean(axis=1),
         variance=draws.theta.var(axis=1, ddof=1),
         mcse=draws.mcse(),
@@ -217,13 +217,13 @@ def test_moments_can_be_drawn_too():
         draws=200,
         **about(3, GRID, "cells"),
     )
-    image = plot.fields(kept).axes[0].images[0]
+    image = kept.plot_fields().axes[0].images[0]
     np.testing.assert_allclose(image.get_array().T.ravel(), draws.mean())
 
 
 def test_a_trace_shows_every_chain_and_its_histogram():
     draws = run(None, None, 4, chains=3, draws=300)
-    figure = plot.trace(draws, parameters=[2], functional=np.ones(4))
+    figure = draws.plot_trace(parameters=[2], functional=np.ones(4))
     (first, beside), (second, _) = np.reshape(figure.axes, (2, 2))
     assert [ax.get_ylabel() for ax in (first, second)] == ["theta[2]", "functional"]
     for k in range(3):
@@ -239,7 +239,7 @@ def test_a_trace_picks_what_mixes_worst_and_thins_long_chains():
     theta = np.array(plain.theta)
     theta[:, :, 3] = np.cumsum(theta[:, :, 3] - 3, axis=1)
     draws = dataclasses.replace(plain, theta=theta)
-    figure = plot.trace(draws)
+    figure = draws.plot_trace()
     labels = [ax.get_ylabel() for ax in figure.axes[::2]]
     assert labels[:2] == ["log-likelihood", "theta[3]"]
     assert len(labels) == 3
@@ -256,7 +256,7 @@ def test_a_trace_bears_failed_and_constant_quantities():
     theta[:, :, 0] = 1.5
     log_likelihood[0, :10] = -np.inf
     draws = dataclasses.replace(plain, theta=theta, log_likelihood=log_likelihood)
-    assert render(plot.trace(draws)) > 1000
+    assert render(draws.plot_trace()) > 1000
 
 
 def test_a_histogram_carries_its_gaussian_and_the_truth():
@@ -304,7 +304,7 @@ def test_the_gaussian_of_a_theorem_may_be_given():
             "theta lives in 3 dimensions, at most 2 can be drawn: pass plane=",
         ),
         (
-            lambda: plot.fields(run(BRICK, "cells", len(BRICK.cells))),
+            lambda: run(BRICK, "cells", len(BRICK.cells)).plot_fields(),
             "the posterior mean lives in 3 dimensions, at most 2 can be drawn: pass plane=",
         ),
         (
@@ -330,19 +330,19 @@ def test_the_gaussian_of_a_theorem_may_be_given():
             "points are marked in one and two dimensions",
         ),
         (
-            lambda: plot.fields(run(None, None, 3)),
+            lambda: run(None, None, 3).plot_fields(),
             "the posterior mean has no domain to be drawn on: pass domain=",
         ),
         (
-            lambda: plot.fields(run(GRID, "cells", 18), exact=np.ones(4)),
+            lambda: run(GRID, "cells", 18).plot_fields(exact=np.ones(4)),
             r"exact must have shape \(18,\) at 'cells', got \(4,\)",
         ),
         (
-            lambda: plot.fields(run(GRID, "cells", 18), points=np.ones((4, 3))),
+            lambda: run(GRID, "cells", 18).plot_fields(points=np.ones((4, 3))),
             r"points must have shape \(any, 2\), got \(4, 3\)",
         ),
-        (lambda: plot.trace(run(None, None, 3), [3]), "parameters must be below 3, got 3"),
-        (lambda: plot.trace(run(None, None, 3), []), "nothing to draw"),
+        (lambda: run(None, None, 3).plot_trace([3]), "parameters must be below 3, got 3"),
+        (lambda: run(None, None, 3).plot_trace([]), "nothing to draw"),
         (lambda: plot.histogram(np.ones(50)), "values must not all be equal, got 50 times 1"),
         (lambda: plot.histogram([1.0, np.inf]), "values must be finite, got inf"),
         (

@@ -60,7 +60,7 @@ def test_data_are_copied() -> None:
     assert posterior.log_likelihood([0.0, 0.0]) == before[1]
     mean, variance, points = np.ones(3), np.ones(3), np.array([[0, 0], [1, 0], [0, 1.0]])
     mesh = m4dl.TriangleMesh(points, [[0, 1, 2]])
-    prior, metric = m4dl.MaternPrior(mesh, mean=mean), m4dl.DiagonalMetric(variance)
+    prior, metric = m4dl.MaternPrior(mesh, mean=mean), m4dl.kernels.DiagonalMetric(variance)
     name = hash(metric)
     for array in (mean, variance, points):
         array[:] = 7.0

@@ -8,13 +8,14 @@ import m4dl
 import numpy as np
 import pytest
 from gallery import posterior, squared
+from m4dl.results import Draws
 from problems import Array
 
 CHAINS, DRAWS = 8, 2000
 
 
 @pytest.fixture(scope="module")
-def run() -> m4dl.Draws:
+def run() -> Draws:
     """As good as independent."""
     return m4dl.sample(
         posterior(), m4dl.HMC(), draws=DRAWS, warmup=200, chains=CHAINS, seed=6, progress=False
@@ -41,7 +42,7 @@ def check(values: Array, mean: Array, covariance: Array, effective: float) -> No
     assert (np.abs(np.cov(flat.T) - covariance) < 6 * error).all()
 
 
-def test_data_of_the_posterior(run: m4dl.Draws, seed: Callable[[int], int]) -> None:
+def test_data_of_the_posterior(run: Draws, seed: Callable[[int], int]) -> None:
     of = posterior()
     values = run.predictive(of, seed=seed(1))
     assert values.shape == (CHAINS, DRAWS, 3)
@@ -49,7 +50,7 @@ def test_data_of_the_posterior(run: m4dl.Draws, seed: Callable[[int], int]) -> N
     check(values, *law(G, of.noise.std), run.ess("mean").min())
 
 
-def test_data_elsewhere(run: m4dl.Draws, seed: Callable[[int], int]) -> None:
+def test_data_elsewhere(run: Draws, seed: Callable[[int], int]) -> None:
     matrix = np.random.default_rng(8).standard_normal((2, 4))
     model = m4dl.LinearModel(matrix)
     outputs = run.predictive(model)
@@ -64,7 +65,7 @@ def test_data_elsewhere(run: m4dl.Draws, seed: Callable[[int], int]) -> None:
 
 
 def test_noise_depends_on_the_seed_and_the_chain_alone(
-    run: m4dl.Draws, monkeypatch: pytest.MonkeyPatch
+    run: Draws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of = posterior()
     whole = run.predictive(of, seed=6)
@@ -74,8 +75,8 @@ def test_noise_depends_on_the_seed_and_the_chain_alone(
         of, m4dl.HMC(), draws=500, warmup=200, chains=CHAINS, seed=6, progress=False
     )
     np.testing.assert_array_equal(shorter.predictive(of, seed=6), whole[:, :500])
-    monkeypatch.setattr("m4dl.draws._BLOCK", 8 * 4 * 77)
-    monkeypatch.setattr("m4dl._predictive._ROWS", 90)
+    monkeypatch.setattr("m4dl.results._draws._BLOCK", 8 * 4 * 77)
+    monkeypatch.setattr("m4dl.results._predictive._ROWS", 90)
     np.testing.assert_array_equal(run.predictive(of, seed=6), whole)
     # 24,000 pairs of white noise in theta and in the data: standard error 0.0065
     white = (whole - run.predictive(of.model)) / of.noise.std
@@ -91,7 +92,7 @@ def test_draws_on_disk(tmp_path) -> None:
         np.testing.assert_array_equal(stored.predictive(**arguments), kept.predictive(**arguments))
 
 
-def test_failed_solves_are_said(run: m4dl.Draws) -> None:
+def test_failed_solves_are_said(run: Draws) -> None:
     model = m4dl.PythonModel(
         lambda t: np.where(t[:, :1] > 0, np.nan, t[:, :2]), parameters=4, outputs=2, batched=True
     )
@@ -101,7 +102,7 @@ def test_failed_solves_are_said(run: m4dl.Draws) -> None:
     np.testing.assert_array_equal(np.isnan(out).any(axis=2), run.theta[:, :, 0] > 0)
 
 
-def test_what_is_refused(run: m4dl.Draws) -> None:
+def test_what_is_refused(run: Draws) -> None:
     of = posterior()
     small = m4dl.LinearModel(np.eye(3))
     grid = m4dl.Grid((1, 1))

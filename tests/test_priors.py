@@ -9,8 +9,8 @@ import numpy as np
 import oracles as o
 import pytest
 from catalogue import PRIORS
-from m4dl.fields import stiffness_and_mass
-from m4dl.priors import Prior
+from m4dl.domains._fields import stiffness_and_mass
+from m4dl.priors import Prior, contraction_rate, rescale_for
 from m4dl.priors.sparse import sparse_core, sparse_variance
 from problems import Array
 from rows import BOX2, BOX3, PriorRow, grid, simplices
@@ -115,19 +115,19 @@ def test_correlation_at_one_length(smoothness: float) -> None:
     ],
 )
 def test_rescale_for(alpha: float, kappa: float, d: int, exponent: float) -> None:
-    factor = m4dl.rescale_for(1000, alpha, kappa, d)
+    factor = rescale_for(1000, alpha, kappa, d)
     assert factor == pytest.approx(1000**-exponent, rel=1e-14)
     # twice the exponent, as in some published code; and the noise: N/sigma^2 in place of N
-    double = m4dl.rescale_for(1000, alpha, kappa, d, multiple=2.0)
+    double = rescale_for(1000, alpha, kappa, d, multiple=2.0)
     assert double == pytest.approx(1000 ** (-2 * exponent), rel=1e-14)
-    noisy = m4dl.rescale_for(1000, alpha, kappa, d, sigma=0.1)
+    noisy = rescale_for(1000, alpha, kappa, d, sigma=0.1)
     assert noisy == pytest.approx(100_000**-exponent, rel=1e-14)
 
 
 def test_rescaling_by_smoothness() -> None:
     """A Matern field of smoothness nu has alpha = nu + d/2, here 3."""
     nu, d = 2.0, 2
-    assert m4dl.rescale_for(200, nu + d / 2, 0, d) == pytest.approx(200 ** (-1 / 8))
+    assert rescale_for(200, nu + d / 2, 0, d) == pytest.approx(200 ** (-1 / 8))
 
 
 def test_series_coefficients() -> None:
@@ -255,10 +255,10 @@ def test_white_noise_on_a_grid_is_the_cosine_transform(at: str) -> None:
 
 def test_contraction_rate() -> None:
     """With the rescaled prior the forward error is N^{-(alpha + kappa)/(2 alpha + 2 kappa + d)}."""
-    assert m4dl.contraction_rate(2.0, 1, 1) == pytest.approx(-2 / 7)
-    assert m4dl.contraction_rate(2.0, 1, 1, order=-1) == pytest.approx(-3 / 7)
+    assert contraction_rate(2.0, 1, 1) == pytest.approx(-2 / 7)
+    assert contraction_rate(2.0, 1, 1, order=-1) == pytest.approx(-3 / 7)
     # N^{-1/2} for functionals is approached by ever weaker norms of ever smoother maps
-    assert m4dl.contraction_rate(2.0, 500.0, 1, order=-500) == pytest.approx(-0.5, abs=1e-3)
+    assert contraction_rate(2.0, 500.0, 1, order=-500) == pytest.approx(-0.5, abs=1e-3)
     # sqrt(N) delta_N is the factor that rescale_for divides by
-    delta = 1000 ** m4dl.contraction_rate(2.0, 1.0, 2, order=-1)
-    assert m4dl.rescale_for(1000, 2.0, 1.0, 2) == pytest.approx(1 / (np.sqrt(1000) * delta))
+    delta = 1000 ** contraction_rate(2.0, 1.0, 2, order=-1)
+    assert rescale_for(1000, 2.0, 1.0, 2) == pytest.approx(1 / (np.sqrt(1000) * delta))

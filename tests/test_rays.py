@@ -8,11 +8,13 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
+from m4dl.domains import Disk, Polygon
+from m4dl.rays import Rays
 from problems import Array
 
-DISK = m4dl.Disk(1.7, (0.4, -0.3))
-SQUARE = m4dl.Polygon([[0, 0], [0, 1], [1, 1], [1, 0]])  # clockwise
-ELL = m4dl.Polygon([[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]])
+DISK = Disk(1.7, (0.4, -0.3))
+SQUARE = Polygon([[0, 0], [0, 1], [1, 1], [1, 0]])  # clockwise
+ELL = Polygon([[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]])
 
 
 def flower(s: Array) -> Array:
@@ -24,7 +26,7 @@ def unit(angle: Array) -> Array:
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-FLOWER = m4dl.Polygon.from_curve(flower, 240)
+FLOWER = Polygon.from_curve(flower, 240)
 DOMAINS = [DISK, SQUARE, ELL, FLOWER]
 
 
@@ -36,7 +38,7 @@ def winding_number(vertices: Array, points: Array) -> Array:
 
 
 @pytest.mark.parametrize("domain", [SQUARE, ELL, FLOWER], ids=repr)
-def test_a_polygon_contains_the_points_it_winds_around(domain: m4dl.Polygon) -> None:
+def test_a_polygon_contains_the_points_it_winds_around(domain: Polygon) -> None:
     points = np.random.default_rng(1).uniform(-1.5, 2.5, (2000, 2))
     inside = winding_number(domain.vertices, points) == 1
     np.testing.assert_array_equal(domain.contains(points), inside)
@@ -53,7 +55,9 @@ def test_perimeters_and_areas() -> None:
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=repr)
-def test_boundary_by_arclength_with_inward_normals(domain: m4dl.Disk | m4dl.Polygon) -> None:
+def test_boundary_by_arclength_with_inward_normals(
+    domain: Disk | Polygon,
+) -> None:
     points, normals = domain.boundary((np.arange(1000) + 0.5) / 1000)
     small = 1e-6 * domain.diameter
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, rtol=1e-14)
@@ -67,7 +71,7 @@ def test_boundary_by_arclength_with_inward_normals(domain: m4dl.Disk | m4dl.Poly
 
 
 def test_chords_of_a_disk_in_closed_form() -> None:
-    rays = m4dl.Rays.random(DISK, 500, seed=3)
+    rays = Rays.random(DISK, 500, seed=3)
     toward = unit(rays.boundary_angle + np.pi + rays.incidence)
     np.testing.assert_allclose(rays.direction, toward, atol=1e-14)
     np.testing.assert_allclose(rays.length, 3.4 * np.cos(rays.incidence), atol=1e-14)
@@ -77,35 +81,35 @@ def test_chords_of_a_disk_in_closed_form() -> None:
 
 def test_a_line_is_cut_to_the_domain_from_wherever_it_is_given() -> None:
     for start in ([-5.0, 0.5], [0.3, 0.5], [7.0, 0.5]):
-        rays = m4dl.Rays(SQUARE, [start], [[4.0, 0.0]])
+        rays = Rays(SQUARE, [start], [[4.0, 0.0]])
         np.testing.assert_allclose(rays.start, [[0.0, 0.5]], atol=1e-14)
         np.testing.assert_allclose(rays.direction, [[1.0, 0.0]])
         np.testing.assert_allclose(rays.length, [1.0], rtol=1e-14)
-    back = m4dl.Rays.through(SQUARE, [[2.0, 1.0]], [[1.0, 0.5]])
+    back = Rays.through(SQUARE, [[2.0, 1.0]], [[1.0, 0.5]])
     np.testing.assert_allclose(back.start, [[1.0, 0.5]], atol=1e-14)
     np.testing.assert_allclose(back.path(3)[0, 2], [0.0, 0.0], atol=1e-14)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, 2.5])
 @pytest.mark.parametrize("domain", DOMAINS, ids=repr)
-def test_parallel_chords_add_up_to_the_area(domain: m4dl.Disk | m4dl.Polygon, angle: float) -> None:
+def test_parallel_chords_add_up_to_the_area(domain: Disk | Polygon, angle: float) -> None:
     """Cavalieri, with the parts of lines outside a non-convex domain left out."""
     vertices = domain.boundary(np.arange(20_000) / 20_000)[0] - domain.centre
     reach = vertices @ unit(np.array(angle))
     count = 400
     width = np.ptp(reach) / count
     offsets = reach.min() + width * (np.arange(count) + 0.5)
-    rays = m4dl.Rays.parallel(domain, [angle], offsets)
+    rays = Rays.parallel(domain, [angle], offsets)
     q = rays.quadrature(domain.diameter / 500)
     total = width * (0.5 * np.repeat(q.width, 2) * q.inside).sum()
-    area = np.pi * 1.7**2 if isinstance(domain, m4dl.Disk) else domain.area
+    area = np.pi * 1.7**2 if isinstance(domain, Disk) else domain.area
     # midpoint rule in the offset, and steps cut by the boundary: both below 1 part in 500
     assert total == pytest.approx(area, rel=2e-3)
 
 
 def test_parallel_beams_are_those_of_tomography() -> None:
     angles, offsets = np.array([0.0, 0.7]), np.array([-0.2, 0.1, 0.5])
-    rays = m4dl.Rays.parallel(DISK, angles, offsets)
+    rays = Rays.parallel(DISK, angles, offsets)
     normals = unit(np.repeat(angles, 3))
     for point in rays.path(3).transpose(1, 0, 2):
         distance = ((point - DISK.centre) * normals).sum(axis=1)
@@ -116,18 +120,18 @@ def test_parallel_beams_are_those_of_tomography() -> None:
 def test_fans_turn_from_the_centre() -> None:
     angles = np.array([-0.4, 0.0, 0.3])
     sources = DISK.boundary(np.array([0.1, 0.6]))[0]
-    rays = m4dl.Rays.fan(DISK, sources, angles)
+    rays = Rays.fan(DISK, sources, angles)
     np.testing.assert_allclose(rays.start, np.repeat(sources, 3, axis=0), atol=1e-14)
     np.testing.assert_allclose(rays.incidence, np.tile(angles, 2), atol=1e-14)
-    outside = m4dl.Rays.fan(SQUARE, [[-1.0, 0.5]], [0.0])
+    outside = Rays.fan(SQUARE, [[-1.0, 0.5]], [0.0])
     np.testing.assert_allclose(outside.start, [[0.0, 0.5]], atol=1e-15)
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=repr)
 def test_gauss_points_lie_in_order_and_integrate_cubics_exactly(
-    domain: m4dl.Disk | m4dl.Polygon,
+    domain: Disk | Polygon,
 ) -> None:
-    rays = m4dl.Rays.random(domain, 60, seed=4)
+    rays = Rays.random(domain, 60, seed=4)
     step = 0.15
     q = rays.quadrature(step)
     steps = np.diff(q.first)
@@ -149,7 +153,7 @@ def test_gauss_points_lie_in_order_and_integrate_cubics_exactly(
 
 
 def test_a_step_that_divides_the_length_is_not_cut_once_more() -> None:
-    rays = m4dl.Rays(m4dl.Disk(), [[0.0, 0.0]], [[1.0, 0.3]])
+    rays = Rays(Disk(), [[0.0, 0.0]], [[1.0, 0.3]])
     np.testing.assert_array_equal(rays.quadrature(2.0 / 7.0).first, [0, 7])
     np.testing.assert_array_equal(rays.quadrature(50.0).first, [0, 1])
 
@@ -160,7 +164,7 @@ def test_random_rays_have_the_law_of_the_papers(seed: Callable[[int], int]) -> N
     cos and sin of the angles have the variances below; 8 means at 5 standard errors fail with
     probability 5e-6.
     """
-    rays = m4dl.Rays.random(m4dl.Disk(), 4000, seed=seed(11))
+    rays = Rays.random(Disk(), 4000, seed=seed(11))
     beta, alpha = rays.boundary_angle, rays.incidence
     c, s = np.cos(beta), np.sin(beta)
     centred = np.cos(alpha) - 2 / np.pi
@@ -179,14 +183,14 @@ def test_random_rays_have_the_law_of_the_papers(seed: Callable[[int], int]) -> N
 
 
 def test_random_rays_are_nested_and_a_function_of_the_seed() -> None:
-    many, few = (m4dl.Rays.random(ELL, n, seed=5) for n in (40, 15))
+    many, few = (Rays.random(ELL, n, seed=5) for n in (40, 15))
     np.testing.assert_array_equal(many.start[:15], few.start)
     np.testing.assert_array_equal(many.direction[:15], few.direction)
-    assert few == m4dl.Rays.random(ELL, 15, seed=5)
-    assert hash(few) == hash(m4dl.Rays.random(ELL, 15, seed=5))
-    assert few != m4dl.Rays.random(ELL, 15, seed=6)
+    assert few == Rays.random(ELL, 15, seed=5)
+    assert hash(few) == hash(Rays.random(ELL, 15, seed=5))
+    assert few != Rays.random(ELL, 15, seed=6)
     assert repr(few) == "Rays(15 lines of Polygon(6 vertices))"
-    assert repr(m4dl.Rays.random(DISK, 2, seed=0)).endswith("Disk(radius=1.7, centre=(0.4, -0.3)))")
+    assert repr(Rays.random(DISK, 2, seed=0)).endswith("Disk(radius=1.7, centre=(0.4, -0.3)))")
 
 
 def test_random_rays_of_a_convex_domain_see_all_of_it(seed: Callable[[int], int]) -> None:
@@ -195,7 +199,7 @@ def test_random_rays_of_a_convex_domain_see_all_of_it(seed: Callable[[int], int]
     On the unit square tau cos is at most 1.5, so its standard deviation is below 0.75; 6 standard
     errors fail with probability 2e-9.
     """
-    rays = m4dl.Rays.random(SQUARE, 20_000, seed=seed(12))
+    rays = Rays.random(SQUARE, 20_000, seed=seed(12))
     x, y = rays.start.T
     vertical = np.minimum(abs(x), abs(x - 1)) < np.minimum(abs(y), abs(y - 1))
     cosine = np.abs(np.where(vertical, rays.direction[:, 0], rays.direction[:, 1]))
@@ -205,36 +209,100 @@ def test_random_rays_of_a_convex_domain_see_all_of_it(seed: Callable[[int], int]
 @pytest.mark.parametrize(
     ("build", "error", "match"),
     [
-        (lambda: m4dl.Disk(0.0), ValueError, "radius must be positive, got 0.0"),
-        (lambda: m4dl.Disk(1.0, (1, 2, 3)), ValueError, r"centre must have shape \(2,\)"),
-        (lambda: m4dl.Polygon([[0, 0], [1, 0]]), ValueError, "at least three points, got 2"),
-        (lambda: m4dl.Polygon([[0, 0], [1, 0], [1, 0], [0, 1]]), ValueError, "1 and 2 must differ"),
-        (lambda: m4dl.Polygon([[0, 0], [1, 1], [1, 0], [0, 1]]), ValueError, "edges 0 and 2 meet"),
-        (lambda: m4dl.Polygon([[0, 0], [2, 0], [2, 2], [1, 0], [0, 2]]), ValueError, "0 and 2"),
-        (lambda: m4dl.Polygon([[0, 0], [2, 0], [1, 0]]), ValueError, "turns back at vertex 1"),
-        (lambda: m4dl.Polygon.from_curve(flower, 2), ValueError, "n must be at least 3, got 2"),
-        (lambda: m4dl.Rays("disk", [[0, 0]], [[1, 0]]), TypeError, "domain must be a m4dl Disk"),  # type: ignore[arg-type]
+        (lambda: Disk(0.0), ValueError, "radius must be positive, got 0.0"),
+        (lambda: Disk(1.0, (1, 2, 3)), ValueError, r"centre must have shape \(2,\)"),
         (
-            lambda: m4dl.Rays(DISK, [[0, 0], [9, 9]], [[1, 0], [0, 1]]),
+            lambda: Polygon([[0, 0], [1, 0]]),
+            ValueError,
+            "at least three points, got 2",
+        ),
+        (
+            lambda: Polygon([[0, 0], [1, 0], [1, 0], [0, 1]]),
+            ValueError,
+            "1 and 2 must differ",
+        ),
+        (
+            lambda: Polygon([[0, 0], [1, 1], [1, 0], [0, 1]]),
+            ValueError,
+            "edges 0 and 2 meet",
+        ),
+        (
+            lambda: Polygon([[0, 0], [2, 0], [2, 2], [1, 0], [0, 2]]),
+            ValueError,
+            "0 and 2",
+        ),
+        (
+            lambda: Polygon([[0, 0], [2, 0], [1, 0]]),
+            ValueError,
+            "turns back at vertex 1",
+        ),
+        (
+            lambda: Polygon.from_curve(flower, 2),
+            ValueError,
+            "n must be at least 3, got 2",
+        ),
+        (
+            lambda: Rays("disk", [[0, 0]], [[1, 0]]),
+            TypeError,
+            "domain must be a m4dl Disk",
+        ),  # type: ignore[arg-type]
+        (
+            lambda: Rays(DISK, [[0, 0], [9, 9]], [[1, 0], [0, 1]]),
             ValueError,
             r"start: ray 1 misses Disk\(.*the line through \(9, 9\) along \(0, 1\) \(1 such",
         ),
-        (lambda: m4dl.Rays(DISK, [[0, 0]], [[0, 0]]), ValueError, "must not be zero.*for ray 0"),
-        (lambda: m4dl.Rays(DISK, [[0, 0]], [[1, 0]] * 2), ValueError, r"shape \(1, 2\), as start"),
-        (lambda: m4dl.Rays(DISK, np.empty((0, 2)), np.empty((0, 2))), ValueError, "got none"),
-        (lambda: m4dl.Rays(DISK, [[0, np.nan]], [[1, 0]]), ValueError, "start must be finite"),
+        (
+            lambda: Rays(DISK, [[0, 0]], [[0, 0]]),
+            ValueError,
+            "must not be zero.*for ray 0",
+        ),
+        (
+            lambda: Rays(DISK, [[0, 0]], [[1, 0]] * 2),
+            ValueError,
+            r"shape \(1, 2\), as start",
+        ),
+        (lambda: Rays(DISK, np.empty((0, 2)), np.empty((0, 2))), ValueError, "got none"),
+        (lambda: Rays(DISK, [[0, np.nan]], [[1, 0]]), ValueError, "start must be finite"),
         # touching two corners of the L from outside
-        (lambda: m4dl.Rays.through(ELL, [[3, 0]], [[0, 3]]), ValueError, "a: ray 0 misses"),
-        (lambda: m4dl.Rays.through(ELL, [[3, 0]], [[3, 0]]), ValueError, "twice for ray 0"),
-        (lambda: m4dl.Rays.parallel(DISK, [0.0], [0, 1.7]), ValueError, "offsets: ray 1 misses"),
-        (lambda: m4dl.Rays.fan(DISK, [[5.0, 0]], [0.0, 2.0]), ValueError, "angles: ray 1 misses"),
-        (lambda: m4dl.Rays.fan(DISK, [[0.4, -0.3]], [0.0]), ValueError, "centre, got row 0"),
-        (lambda: m4dl.Rays.random(DISK, 0, seed=1), ValueError, "count must be at least 1, got 0"),
-        (lambda: m4dl.Rays.random(ELL, 3, seed=1).incidence, ValueError, "incidence is defined"),
-        (lambda: m4dl.Rays.random(DISK, 3, seed=1).quadrature(0.0), ValueError, "step must be pos"),
-        (lambda: m4dl.Rays.random(DISK, 3, seed=1).quadrature(1e-9), ValueError, "step must give"),
-        (lambda: m4dl.disk_mesh(0), ValueError, "rings must be at least 1, got 0"),
-        (lambda: m4dl.disk_mesh(3, radius=-1.0), ValueError, "radius must be positive, got -1.0"),
+        (lambda: Rays.through(ELL, [[3, 0]], [[0, 3]]), ValueError, "a: ray 0 misses"),
+        (lambda: Rays.through(ELL, [[3, 0]], [[3, 0]]), ValueError, "twice for ray 0"),
+        (
+            lambda: Rays.parallel(DISK, [0.0], [0, 1.7]),
+            ValueError,
+            "offsets: ray 1 misses",
+        ),
+        (
+            lambda: Rays.fan(DISK, [[5.0, 0]], [0.0, 2.0]),
+            ValueError,
+            "angles: ray 1 misses",
+        ),
+        (lambda: Rays.fan(DISK, [[0.4, -0.3]], [0.0]), ValueError, "centre, got row 0"),
+        (
+            lambda: Rays.random(DISK, 0, seed=1),
+            ValueError,
+            "count must be at least 1, got 0",
+        ),
+        (
+            lambda: Rays.random(ELL, 3, seed=1).incidence,
+            ValueError,
+            "incidence is defined",
+        ),
+        (
+            lambda: Rays.random(DISK, 3, seed=1).quadrature(0.0),
+            ValueError,
+            "step must be pos",
+        ),
+        (
+            lambda: Rays.random(DISK, 3, seed=1).quadrature(1e-9),
+            ValueError,
+            "step must give",
+        ),
+        (lambda: m4dl.domains.disk_mesh(0), ValueError, "rings must be at least 1, got 0"),
+        (
+            lambda: m4dl.domains.disk_mesh(3, radius=-1.0),
+            ValueError,
+            "radius must be positive, got -1.0",
+        ),
     ],
 )
 def test_refusals(build: Callable[[], Any], error: type[Exception], match: str) -> None:
@@ -244,7 +312,7 @@ def test_refusals(build: Callable[[], Any], error: type[Exception], match: str) 
 
 @pytest.mark.parametrize("rings", [1, 2, 17])
 def test_the_mesh_of_a_disk(rings: int) -> None:
-    mesh = m4dl.disk_mesh(rings, 1.7, (0.4, -0.3))
+    mesh = m4dl.domains.disk_mesh(rings, 1.7, (0.4, -0.3))
     count = 1 + 3 * rings * (rings + 1)
     assert (len(mesh.points), len(mesh.cells)) == (count, 6 * rings**2)
     np.testing.assert_array_equal(mesh.boundary, np.arange(count - 6 * rings, count))
@@ -261,8 +329,10 @@ def test_the_mesh_of_a_disk(rings: int) -> None:
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=repr)
-def test_rays_are_cut_at_given_times_and_at_the_boundary(domain: m4dl.Disk | m4dl.Polygon) -> None:
-    rays = m4dl.Rays.random(domain, 20, seed=6)
+def test_rays_are_cut_at_given_times_and_at_the_boundary(
+    domain: Disk | Polygon,
+) -> None:
+    rays = Rays.random(domain, 20, seed=6)
     ray = np.repeat(np.arange(20), 5)
     time = rays.length[ray] * np.tile([-0.1, 0.25, 0.25, 0.7, 1.5], 20)
     q = rays.cut(ray, time)

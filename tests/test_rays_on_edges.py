@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from m4dl.domains import Disk
+from m4dl.rays import Rays
 from problems import Array
 
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
@@ -78,20 +80,20 @@ def test_a_line_has_what_it_shares_with_the_closed_polygon(
     expected = pieces(vertices, start, direction)
     c, s = np.cos(0.7), np.sin(0.7)
     turn = np.array([[c, s], [-s, c]]) if turned else np.eye(2)
-    domain = m4dl.Polygon(np.array(vertices, dtype=float) @ turn + away)
+    domain = m4dl.domains.Polygon(np.array(vertices, dtype=float) @ turn + away)
     x, v = np.array([start], dtype=float) @ turn + away, np.array([direction], dtype=float) @ turn
     if not expected:
         with pytest.raises(ValueError, match="misses"):
-            m4dl.Rays(domain, x, v)
+            Rays(domain, x, v)
         return
-    rays = m4dl.Rays(domain, x, v)
+    rays = Rays(domain, x, v)
     unit = float(np.hypot(*direction))
     begin, end = float(expected[0][0]) * unit, float(expected[-1][1]) * unit
     np.testing.assert_allclose(rays.length, end - begin, atol=1e-9)
     np.testing.assert_allclose(rays.start, x + begin * v / unit, atol=1e-9)
     # The parts inside, of each ray and of its way back.
     own = unit * float(sum(b - a for a, b in expected))
-    for family in (rays, m4dl.Rays(domain, x, -v)):
+    for family in (rays, Rays(domain, x, -v)):
         q = family.quadrature(0.5)
         assert 0.5 * (np.repeat(q.width, 2) * q.inside).sum() == pytest.approx(own, abs=1e-9)
 
@@ -101,21 +103,22 @@ def test_a_line_has_what_it_shares_with_the_closed_polygon(
 def test_every_side_of_a_square_is_a_ray_of_length_one(side: int, sense: float) -> None:
     a, b = np.array([SQUARE[side]], dtype=float), np.array([SQUARE[(side + 1) % 4]], dtype=float)
     for vertices in (SQUARE, SQUARE[::-1]):
-        rays = m4dl.Rays(m4dl.Polygon(vertices), 0.5 * (a + b), sense * (b - a))
+        rays = Rays(m4dl.domains.Polygon(vertices), 0.5 * (a + b), sense * (b - a))
         np.testing.assert_array_equal(rays.length, [1.0])
         np.testing.assert_array_equal(rays.start, a if sense > 0 else b)
 
 
 @pytest.mark.parametrize(
-    "disk", [m4dl.Disk(), m4dl.Disk(1.7, (0.4, -0.3)), m4dl.Disk(2e4, (3, 5e6))]
+    "disk",
+    [Disk(), Disk(1.7, (0.4, -0.3)), Disk(2e4, (3, 5e6))],
 )
-def test_no_tangent_is_a_ray_of_a_disk(disk: m4dl.Disk) -> None:
+def test_no_tangent_is_a_ray_of_a_disk(disk: Disk) -> None:
     """The chord of a line at 1 - e of the radius is sqrt(8 e) of it: rounding would decide."""
     for angle in np.linspace(0.0, 6.0, 50):
         for side in (-1.0, 1.0):
             with pytest.raises(ValueError, match="misses"):
-                m4dl.Rays.parallel(disk, [angle], [side * disk.radius])
-            inside = m4dl.Rays.parallel(disk, [angle], [side * (1 - 1e-6) * disk.radius])
+                Rays.parallel(disk, [angle], [side * disk.radius])
+            inside = Rays.parallel(disk, [angle], [side * (1 - 1e-6) * disk.radius])
             # The distance from the centre is rounded to 2e-16 (|x|/r + 1), below 1e-13 here.
             chord = 2 * disk.radius * np.sqrt(2e-6 - 1e-12)
             np.testing.assert_allclose(inside.length, chord, rtol=1e-6)
@@ -131,14 +134,14 @@ def test_a_ray_between_two_rows_of_pixels_has_half_of_each(n: int, axis: int, lo
     lines = low + np.arange(n + 1) / n
     start, along = np.full((n + 1, 2), low + 0.5), np.zeros((n + 1, 2))
     start[:, axis], along[:, 1 - axis] = lines, 1.0
-    domain = m4dl.Polygon(low + np.array(SQUARE))
+    domain = m4dl.domains.Polygon(low + np.array(SQUARE))
     mean = field.mean(axis=1 - axis)
     expected = np.concatenate([mean[:1], 0.5 * (mean[1:] + mean[:-1]), mean[-1:]])
     for sense in (1.0, -1.0):
-        model = m4dl.XRay(m4dl.Rays(domain, start, sense * along), grid, at="cells")
+        model = m4dl.XRay(Rays(domain, start, sense * along), grid, at="cells")
         np.testing.assert_allclose(model(field.ravel()), expected, atol=1e-11)
         # and a ray just beside the line has the row that it is in
         beside = start.copy()
         beside[1:-1, axis] += 1e-6
-        model = m4dl.XRay(m4dl.Rays(domain, beside, sense * along), grid, at="cells")
+        model = m4dl.XRay(Rays(domain, beside, sense * along), grid, at="cells")
         np.testing.assert_allclose(model(field.ravel())[1:-1], mean[1:], atol=1e-11)

@@ -16,7 +16,9 @@ import m4dl
 import numpy as np
 import pytest
 from gallery import draws, make_data, posterior, squared
-from m4dl import _validate, credible, diagnostics, plot, testing
+from m4dl import credible, testing
+from m4dl._base import validate as _validate
+from m4dl.results import diagnostics
 from problems import Array
 from test_draws import about
 
@@ -52,7 +54,7 @@ def python(change: Change, what: str) -> m4dl.PythonModel:
     return m4dl.PythonModel(forward, gradient, parameters=4, outputs=3, batched=True)
 
 
-GRID, DISK = m4dl.Grid((3, 3)), m4dl.Disk()
+GRID, DISK = m4dl.Grid((3, 3)), m4dl.domains.Disk()
 
 FUNCTIONALS: dict[str, Callable[[Any], Any]] = {
     "functional": lambda f: draws().functional(f),
@@ -62,12 +64,14 @@ FUNCTIONALS: dict[str, Callable[[Any], Any]] = {
     ),
     "interval": lambda f: credible.Interval(f).of(draws(), 0.9),
     "ellipsoid": lambda f: credible.Ellipsoid([f, squared]).of(draws(), 0.9),
-    "trace": lambda f: plot.trace(draws(), functional=f),
-    "ula bias": lambda f: m4dl.ula_bias(posterior(), m4dl.ULA(0.1), functionals={"a": f}, **RUN),
-    "sbc": lambda f: m4dl.sbc(
+    "trace": lambda f: draws().plot_trace(functional=f),
+    "ula bias": lambda f: m4dl.langevin.ula_bias(
+        posterior(), m4dl.ULA(0.1), functionals={"a": f}, **RUN
+    ),
+    "sbc": lambda f: m4dl.studies.sbc(
         posterior(), m4dl.PCN(), replicates=50, draws=9, functionals={"a": f}, **QUIET
     ),
-    "rank test": lambda f: m4dl.rank_test(
+    "rank test": lambda f: m4dl.studies.rank_test(
         posterior(), m4dl.PCN(0.5), replicates=50, functionals={"a": f}, **QUIET
     ),
 }
@@ -82,16 +86,18 @@ FIELDS: dict[str, Callable[[Change], Any]] = {
     ),
     "source": lambda c: m4dl.Darcy(GRID, [[0.4, 0.5]], source=lambda x: c(x[:, 0])),
     "boundary": lambda c: m4dl.Schrodinger(GRID, [[0.4, 0.5]], boundary=lambda x: c(x[:, 0])),
-    "sound speed": lambda c: m4dl.Geodesics(
+    "sound speed": lambda c: m4dl.rays.Geodesics(
         DISK, [0.1], [0.2], sound_speed=lambda r: c(np.ones_like(r))
     ),
-    "zernike": lambda c: m4dl.ZernikeBasis(2).coefficients(lambda x: c(x[:, 0])),
+    "zernike": lambda c: m4dl.rays.ZernikeBasis(2).coefficients(lambda x: c(x[:, 0])),
     "white noise": lambda c: posterior().potential(c(np.ones(4))),
     "theta": lambda c: posterior().log_density(c(np.ones(4))),
     "contains": lambda c: credible.Ball().of(draws(), 0.9).contains(c(np.ones(4))),
-    "draws": lambda c: m4dl.Draws(c(np.ones((1, 4, 2))), np.zeros((1, 4)), **about(1)),
-    "log-likelihood": lambda c: m4dl.Draws(np.ones((1, 4, 2)), c(np.zeros((1, 4))), **about(1)),
-    "acceptance": lambda c: m4dl.Draws(
+    "draws": lambda c: m4dl.results.Draws(c(np.ones((1, 4, 2))), np.zeros((1, 4)), **about(1)),
+    "log-likelihood": lambda c: m4dl.results.Draws(
+        np.ones((1, 4, 2)), c(np.zeros((1, 4))), **about(1)
+    ),
+    "acceptance": lambda c: m4dl.results.Draws(
         np.ones((1, 4, 2)), np.zeros((1, 4)), **about(1, acceptance=c(np.ones(1)))
     ),
 }
@@ -113,7 +119,7 @@ def test_a_coverage_study_says_which_functional_is_not_real() -> None:
     """Errors of replicates are counted, and the first is told."""
     kinds = {"i": credible.Interval(lambda x: x[:, 0] * 1j)}
     with pytest.raises(RuntimeError, match="must return real numbers, got dtype complex128"):
-        m4dl.coverage_study(
+        m4dl.studies.coverage(
             make_data, posterior().prior, 1, kinds, m4dl.PCN(0.6), replicates=3, draws=200,
             most_rhat=9.0, least_ess=1, **QUIET,
         )  # fmt: skip
@@ -132,7 +138,7 @@ def test_moments_and_diagnostics() -> None:
     good |= {"rhat": np.ones(3)}
     for name, values in good.items():
         with pytest.raises(TypeError, match=f"{name} must be real numbers, got dtype complex128"):
-            m4dl.Moments(
+            m4dl.results.Moments(
                 **good | {name: values * 1j}, functionals={}, draws=10, **about(4)
             )  # fmt: skip
     x = np.random.default_rng(0).standard_normal((4, 100))

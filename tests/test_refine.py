@@ -10,6 +10,7 @@ import m4dl
 import numpy as np
 import pytest
 from catalogue import MODELS
+from m4dl.modes import refined_metric
 from posteriors import posterior_of
 from rows import gaussian_of
 from test_map import linear
@@ -28,7 +29,7 @@ def test_it_finds_mean_and_covariance(seed: Seed) -> None:
     fit = m4dl.laplace(posterior, 5, at=m4dl.find_map(posterior, tolerance=1e-9))
     off = fit.xi + fit.eigenvectors @ (1.5 / np.sqrt(1 + fit.eigenvalues))
     wrong = replace(fit, xi=off, eigenvalues=0.5 * fit.eigenvalues)
-    metric = m4dl.refined_metric(wrong, seed=seed(65), draws=500, warmup=200, widen=1.0)
+    metric = refined_metric(wrong, seed=seed(65), draws=500, warmup=200, widen=1.0)
     exact_m, exact_c, _ = gaussian_of(fit.metric, 9)
     m, c, _ = gaussian_of(metric, 9)
     inverse_root = np.linalg.inv(np.linalg.cholesky(exact_c))
@@ -44,7 +45,7 @@ def test_it_serves_pcn_on_a_curved_posterior() -> None:
         loose.model, loose.prior, data=loose.data, noise=m4dl.GaussianNoise(0.05)
     )
     fit = m4dl.laplace(posterior, threshold=0.1)
-    metric = m4dl.refined_metric(fit, seed=2)
+    metric = refined_metric(fit, seed=2)
     assert metric.basis.shape == fit.eigenvectors.shape
     options: dict[str, Any] = {"draws": 1000, "warmup": 1000, "chains": 8, "seed": 1}
     plain, better = (
@@ -52,9 +53,9 @@ def test_it_serves_pcn_on_a_curved_posterior() -> None:
         for m in (fit.metric, metric)
     )
     assert better.step_size.mean() > plain.step_size.mean()
-    narrow = m4dl.refined_metric(fit, seed=2, widen=1.0)
+    narrow = refined_metric(fit, seed=2, widen=1.0)
     np.testing.assert_allclose(metric.variance, 1.2 * narrow.variance, rtol=1e-12)
-    same = m4dl.refined_metric(fit, seed=2, threads=2)
+    same = refined_metric(fit, seed=2, threads=2)
     np.testing.assert_allclose(same.centre, metric.centre, atol=1e-10)
 
 
@@ -73,4 +74,4 @@ def test_it_serves_pcn_on_a_curved_posterior() -> None:
 def test_bad_options(options: dict[str, Any], error: type[Exception], message: str) -> None:
     settings = {"fit": m4dl.laplace(linear()[0], 5), "seed": 1} | options
     with pytest.raises(error, match=message):
-        m4dl.refined_metric(**settings)
+        refined_metric(**settings)

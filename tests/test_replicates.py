@@ -8,7 +8,8 @@ import m4dl
 import numpy as np
 import pytest
 from catalogue import DELAYED, KERNELS
-from m4dl import _replicates as r
+from m4dl.results import Draws
+from m4dl.studies import _replicates as r
 from rows import KernelRow
 
 GRID = m4dl.Grid((6,))
@@ -61,13 +62,13 @@ def test_a_group_fills_lanes() -> None:
     first, second = r.sample_group(group, plan, 7, 200, 0)
     # one that fails leaves the draws of its neighbour as they are
     failed, same = r.sample_group([r.Failed("no data"), group[1]], plan, 7, 200, 0)
-    assert isinstance(first, m4dl.Draws)
-    assert isinstance(second, m4dl.Draws)
+    assert isinstance(first, Draws)
+    assert isinstance(second, Draws)
     assert second.theta.shape == (4, 30, 7)
     assert failed == r.Failed("no data")
     other = same if isinstance(same, r.Failed) else same.theta
     # alone it makes its draws under a seed of its own
-    assert isinstance(same, m4dl.Draws), other
+    assert isinstance(same, Draws), other
     assert second.acceptance.shape == (4,)
 
 
@@ -80,7 +81,7 @@ def test_a_replicate_at_fault_stops_no_other() -> None:
         r.Replicate(sets[1], m4dl.PCN(), start),
     ]
     good, bad = r.sample_group(group, r.Plan(30, 10, 1, 4), 7)
-    assert isinstance(good, m4dl.Draws)
+    assert isinstance(good, Draws)
     assert isinstance(bad, r.Failed)
     assert "not finite at the start" in bad.error
     assert "Traceback" in bad.error

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import oracles as o
 import pytest
-from m4dl import _ridge, _svd
+from m4dl.kernels import _ridge, _svd
 from problems import Array
 
 EPS = np.finfo(float).eps

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import m4dl
-import m4dl._interrupt
-import m4dl._loop
+import m4dl._base.interrupt
+import m4dl.sampling._drive
 import numpy as np
 import pytest
 
@@ -66,8 +66,8 @@ class Bar:
 def bar(monkeypatch: pytest.MonkeyPatch) -> type[Bar]:
     """A bar for slices of one iteration, so that its updates count iterations."""
     fresh = type("FreshBar", (Bar,), {"at": {}, "log": []})
-    monkeypatch.setattr(m4dl._loop, "Bar", fresh)
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(m4dl.sampling._drive, "Bar", fresh)
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 0.0)
     return fresh
 
 
@@ -147,10 +147,10 @@ def test_log_likelihood_belongs_to_the_draw() -> None:
 def test_slices_do_not_change_the_numbers(thin: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = sample(thin=thin)
     # one iteration at a time; then a fixed 0.15 s whatever the clock says, one draw at a time
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 0.0)
     same(sample(thin=thin), expected)
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 1e9)
-    monkeypatch.setattr(m4dl._loop, "SLICE_BYTES", 1)
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 1e9)
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_BYTES", 1)
     same(sample(thin=thin), expected)
 
 
@@ -282,7 +282,7 @@ def test_ctrl_c_is_answered_while_compiled_code_runs(
                 told.append(time.monotonic())
 
     thread = threading.Timer(0.02, send)
-    with m4dl._interrupt.Interrupt() as interrupt_:
+    with m4dl._base.interrupt.Interrupt() as interrupt_:
         thread.start()
         model.forward(np.zeros((1400, 1500)), threads=1)
         returned = time.monotonic()

@@ -10,7 +10,7 @@ import oracles as o
 import pytest
 import scipy.sparse as sp
 import scipy.sparse.linalg as spla
-from m4dl.fields import stiffness_and_mass
+from m4dl.domains._fields import stiffness_and_mass
 from problems import Array
 from rows import CUBE, DISK, TILTED, in_simplices, simplices
 

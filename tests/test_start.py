@@ -39,13 +39,13 @@ def test_it_is_the_default_and_brings_its_metric(row: KernelRow) -> None:
     kernel = row.kernel(posterior.white)
     default = sample(posterior, kernel)
     same(default, sample(posterior, kernel, start="laplace"))
-    found = m4dl.find_map(posterior, seed=4, tolerance=m4dl._start.MAP_TOLERANCE)
+    found = m4dl.find_map(posterior, seed=4, tolerance=m4dl.sampling._start.MAP_TOLERANCE)
     fit = m4dl.laplace(posterior, threshold=0.1, at=found, seed=4)
     assert repr(fit.metric) in default.kernel
     assert default.provenance["start"] == "laplace"
     assert default.notes == ()
     # a metric of one's own is kept, and so is the law of the start
-    own = m4dl.DiagonalMetric(np.full(posterior.white, 0.5))
+    own = m4dl.kernels.DiagonalMetric(np.full(posterior.white, 0.5))
     kept = sample(posterior, row.build(metric=own, **row.options))
     assert repr(own) in kept.kernel
 
@@ -83,7 +83,9 @@ def test_a_chain_depends_on_seed_and_index_alone() -> None:
 
 def test_a_map_that_gave_up_is_told_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     hasty = {"max_iterations": 1, "tolerance": 1e-9}
-    monkeypatch.setattr(m4dl._start, "find_map", lambda p, **k: m4dl.find_map(p, **(k | hasty)))
+    monkeypatch.setattr(
+        m4dl.sampling._start, "find_map", lambda p, **k: m4dl.find_map(p, **(k | hasty))
+    )
     with pytest.warns(RuntimeWarning, match="MAP not converged: gradient norm"):
         draws = sample()
     (note,) = draws.notes
@@ -94,7 +96,7 @@ def test_a_map_that_gave_up_is_told_and_kept(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_metric_of_limited_rank_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the posterior is right all the same: steps are as short as the other directions need."""
     posterior, mean, covariance = linear()
-    monkeypatch.setattr(m4dl._start, "MOST_DIRECTIONS", 2)
+    monkeypatch.setattr(m4dl.sampling._start, "MOST_DIRECTIONS", 2)
     draws = sample(posterior, m4dl.HMC(), draws=2000, warmup=300, chains=4)
     (note,) = draws.notes
     assert note.startswith("the data inform more than the 2 directions that the metric holds")
@@ -103,8 +105,10 @@ def test_a_metric_of_limited_rank_is_told_of(monkeypatch: pytest.MonkeyPatch) ->
     assert (np.abs(draws.mean() - mean) < 5 * draws.mcse()).all()
     np.testing.assert_allclose(draws.std(), np.sqrt(np.diag(covariance)), rtol=0.1)
     # a limit that leaves nothing out is not worth a word
-    informed = int((m4dl.laplace(posterior).spectrum >= m4dl._start.METRIC_THRESHOLD).sum())
-    monkeypatch.setattr(m4dl._start, "MOST_DIRECTIONS", informed)
+    informed = int(
+        (m4dl.laplace(posterior).spectrum >= m4dl.sampling._start.METRIC_THRESHOLD).sum()
+    )
+    monkeypatch.setattr(m4dl.sampling._start, "MOST_DIRECTIONS", informed)
     assert sample(posterior, m4dl.HMC()).notes == ()
 
 
@@ -120,9 +124,9 @@ def test_a_killed_run_goes_on_with_its_metric(
     pytest.importorskip("zarr")
     path = tmp_path / "run.zarr"
     whole = sample(kernel=kernel)
-    monkeypatch.setattr(m4dl._loop, "SLICE_SECONDS", 1e-9)
-    monkeypatch.setattr(m4dl._loop, "CHECKPOINT_SECONDS", 0.0)
-    checkpoint, left = m4dl._loop.Loop._checkpoint, [37]
+    monkeypatch.setattr(m4dl.sampling._drive, "SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr(m4dl.sampling._drive, "CHECKPOINT_SECONDS", 0.0)
+    checkpoint, left = m4dl.sampling._drive.Loop._checkpoint, [37]
 
     def stop(loop: Any) -> None:
         checkpoint(loop)
@@ -130,7 +134,7 @@ def test_a_killed_run_goes_on_with_its_metric(
         if not left[0]:
             raise Stop
 
-    monkeypatch.setattr(m4dl._loop.Loop, "_checkpoint", stop)
+    monkeypatch.setattr(m4dl.sampling._drive.Loop, "_checkpoint", stop)
     with pytest.raises(Stop):
         sample(kernel=kernel, store=path)
     monkeypatch.undo()
@@ -138,7 +142,7 @@ def test_a_killed_run_goes_on_with_its_metric(
     def never(*arguments: Any, **options: Any) -> Any:
         raise AssertionError("the metric was computed again")
 
-    monkeypatch.setattr(m4dl._start, "laplace", never)
+    monkeypatch.setattr(m4dl.sampling._start, "laplace", never)
     resumed = sample(kernel=kernel, store=path)
     np.testing.assert_array_equal(resumed.theta[:], whole.theta)
     assert resumed.kernel == whole.kernel

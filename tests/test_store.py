@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import m4dl
-import m4dl._loop
-import m4dl.moments
-import m4dl.store
+import m4dl.sampling._drive
+import m4dl.sampling._recorders
+import m4dl.sampling._store
 import numpy as np
 import pytest
 from stored import FUNCTIONALS, MATRIX, SIZE, at_call, one_at_a_time, same, sample
@@ -34,11 +34,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 OWNERS = {
     "rename": pathlib.Path,  # a new store comes into being
-    "_advance": m4dl._loop.Loop,
+    "_advance": m4dl.sampling._drive.Loop,
     "replace": os,  # a checkpoint, or a file of Zarr's, takes the place of the last one
-    "write": m4dl.store.Store,  # a chunk of draws
-    "save": m4dl.store.Store,
-    "close": m4dl.store.StoreRecorder,
+    "write": m4dl.sampling._store.Store,  # a chunk of draws
+    "save": m4dl.sampling._store.Store,
+    "close": m4dl.sampling._store.StoreRecorder,
 }
 
 
@@ -60,7 +60,7 @@ def main(path: str, keep: str, checkpoints: str, name: str, number: str, when: s
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 @pytest.mark.parametrize("keep", ["draws", "moments"])
 def test_killed_again_and_again(keep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(m4dl.moments, "CHUNK_DRAWS", 7)
+    monkeypatch.setattr(m4dl.sampling._recorders, "CHUNK_DRAWS", 7)
     path = tmp_path / "run.zarr"
     killed(path, keep, True, "rename", 1, "before")
     assert not path.exists()
@@ -106,7 +106,10 @@ def test_a_finished_store_is_returned_at_once(
     keep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = sample(store=tmp_path / "run.zarr", keep=keep)
-    for owner, name in ((m4dl._loop.Loop, "_advance"), (m4dl.store.Store, "save")):
+    for owner, name in (
+        (m4dl.sampling._drive.Loop, "_advance"),
+        (m4dl.sampling._store.Store, "save"),
+    ):
         monkeypatch.setattr(owner, name, None)
     again = sample(store=str(tmp_path / "run.zarr"), keep=keep)
     same(again, first)
@@ -123,8 +126,8 @@ def test_ctrl_c_and_on(
     path = tmp_path / "run.zarr"
     with monkeypatch.context() as patch:
         # put back what at_call replaces
-        patch.setattr(m4dl._loop.Loop, "_advance", m4dl._loop.Loop._advance)
-        stop = (m4dl._loop.Loop, "_advance", iteration, "after")
+        patch.setattr(m4dl.sampling._drive.Loop, "_advance", m4dl.sampling._drive.Loop._advance)
+        stop = (m4dl.sampling._drive.Loop, "_advance", iteration, "after")
         at_call(*stop, lambda: signal.raise_signal(signal.SIGINT))
         if iteration < 25:
             with pytest.raises(KeyboardInterrupt, match="the store holds a checkpoint"):
@@ -156,7 +159,7 @@ def test_an_extension_that_dies_leaves_the_finished_draws(tmp_path: Path) -> Non
     path = tmp_path / "run.zarr"
     sample(store=path, draws=17)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(m4dl._loop.Loop, "_advance", stop)
+        patch.setattr(m4dl.sampling._drive.Loop, "_advance", stop)
         with pytest.raises(Stop):
             sample(store=path, draws=400)
     again = sample(store=path, draws=17)
@@ -181,7 +184,7 @@ def test_another_number_of_draws_after_a_kill(small: None, tmp_path: Path) -> No
 
     path = tmp_path / "run.zarr"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(m4dl.store.Store, "write", stop)
+        patch.setattr(m4dl.sampling._store.Store, "write", stop)
         with pytest.raises(Stop):
             sample(store=path)
     same(sample(store=path, draws=20), sample(draws=20))
@@ -214,7 +217,7 @@ def test_another_problem_is_refused(change: dict[str, Any], message: str, tmp_pa
 
 
 def test_another_metric_is_refused_though_it_reads_the_same(tmp_path: Path) -> None:
-    one, other = (m4dl.DiagonalMetric([1.0, x, 3.0, 2.0, 2.0]) for x in (1.5, 2.5))
+    one, other = (m4dl.kernels.DiagonalMetric([1.0, x, 3.0, 2.0, 2.0]) for x in (1.5, 2.5))
     assert repr(one) == repr(other)
     sample(store=tmp_path / "run.zarr", metric=one)
     with pytest.raises(
@@ -258,7 +261,7 @@ def test_what_is_not_a_store_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_later_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(m4dl.store, "FORMAT", 99)
+    monkeypatch.setattr(m4dl.sampling._store, "FORMAT", 99)
     sample(store=tmp_path / "run.zarr")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="has store format 99; this m4dl reads 5"):

@@ -89,7 +89,7 @@ def test_a_run_does_not_go_on_from_damage(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made / "draws.zarr", store)
     flip(store / "theta" / "c" / "1" / "2" / "0", np.random.default_rng(5))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(m4dl._loop.Loop, "_advance", None)
+        patch.setattr(m4dl.sampling._drive.Loop, "_advance", None)
         with pytest.raises(ValueError, match=r"run.zarr/theta/c/1/2/0 is damaged"):
             sample(store=store, draws=60)
 
@@ -106,9 +106,9 @@ def test_fewer_draws_than_were_planned_of_a_chunk_that_was_never_written(
             raise Stop
 
     one_at_a_time(monkeypatch.setattr, checkpoints=True)
-    save = m4dl.store.Store.save
+    save = m4dl.sampling._store.Store.save
     with monkeypatch.context() as patch:
-        patch.setattr(m4dl.store.Store, "save", stop_at_20)
+        patch.setattr(m4dl.sampling._store.Store, "save", stop_at_20)
         with pytest.raises(Stop):
             sample(store=tmp_path / "run.zarr")
     same(sample(store=tmp_path / "run.zarr", draws=20), sample(draws=20))
@@ -137,8 +137,8 @@ def test_an_extension_that_dies_in_the_last_chunk(tmp_path: Path) -> None:
     store = tmp_path / "run.zarr"
     first = sample(store=store, draws=17)
     with pytest.MonkeyPatch.context() as patch:
-        write = m4dl.store.Store.write
-        patch.setattr(m4dl.store.Store, "write", lambda *a: (write(*a), stop()))
+        write = m4dl.sampling._store.Store.write
+        patch.setattr(m4dl.sampling._store.Store, "write", lambda *a: (write(*a), stop()))
         with pytest.raises(Stop):
             sample(store=store, draws=40)
     same(sample(store=store, draws=17), sample(draws=17))

@@ -14,8 +14,8 @@ from gallery import posterior
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from m4dl import _stored_array
-from m4dl._stored_array import StoredArray
+from m4dl.results import Draws, _stored_array
+from m4dl.results._stored_array import StoredArray
 
 zarr = pytest.importorskip("zarr")
 
@@ -215,7 +215,7 @@ def test_nothing_can_be_written(stored: StoredArray) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[m4dl.Draws, m4dl.Draws]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Draws, Draws]:
     options = {"draws": 300, "warmup": 50, "chains": 3, "seed": 1, "progress": False}
     folder = tmp_path_factory.mktemp("store") / "run"
     return (
@@ -244,7 +244,7 @@ def test_draws_of_a_store_and_of_memory_are_alike(runs) -> None:
 
 
 def test_only_the_chunks_that_are_needed_are_read(runs, monkeypatch) -> None:
-    from m4dl._chunk_files import ChunkFiles
+    from m4dl.sampling._chunk_files import ChunkFiles
 
     disk, _ = runs
     seen: list[str] = []
@@ -274,6 +274,6 @@ def test_draws_of_complex_numbers_are_refused() -> None:
         (np.ones((1, 4, 2), bool), "bool"),
     ):
         with pytest.raises(TypeError, match=f"theta must be real numbers, got dtype {kind}"):
-            m4dl.Draws(theta, np.zeros((1, 4)), **about)
-    made = m4dl.Draws(np.ones((1, 4, 2)).tolist(), np.zeros((1, 4)), **about)
+            Draws(theta, np.zeros((1, 4)), **about)
+    made = Draws(np.ones((1, 4, 2)).tolist(), np.zeros((1, 4)), **about)
     assert made.theta.shape == (1, 4, 2)

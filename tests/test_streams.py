@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from gallery import draws, make_data, posterior
 from m4dl import _core, credible, testing
-from m4dl._map import _starts
-from m4dl._streams import Purpose, generator, spelled
+from m4dl._base.streams import Purpose, generator, spelled
+from m4dl.modes._map import _starts
 
 SEED = 5
 PACKAGE = str(Path(m4dl.__file__).parent)
@@ -64,17 +64,17 @@ def everything() -> Iterator[tuple[str, Any]]:
     yield "map", m4dl.find_map(of, seed=SEED)
     fit = m4dl.laplace(of, seed=SEED)
     yield "laplace", (fit.draw(3, SEED), fit.draw_white(3, SEED))
-    yield "refined", m4dl.refined_metric(fit, seed=SEED, draws=20)
+    yield "refined", m4dl.modes.refined_metric(fit, seed=SEED, draws=20)
     yield "sample", m4dl.sample(of, m4dl.HMC(), draws=20, **quiet)
     yield "pcn", m4dl.sample(of, m4dl.PCN(), draws=20, start="prior", **quiet)
     yield "predictive", draws().predictive(of, seed=SEED)
-    yield "ula bias", m4dl.ula_bias(of, m4dl.ULA(0.1), draws=20, **quiet)
-    yield "langevin", m4dl.langevin_guarantee(of, seed=SEED)
-    yield "sbc", m4dl.sbc(of, m4dl.PCN(), replicates=50, draws=9, **quiet)
-    yield "ranks", m4dl.rank_test(of, m4dl.PCN(0.5), replicates=50, **quiet)
+    yield "ula bias", m4dl.langevin.ula_bias(of, m4dl.ULA(0.1), draws=20, **quiet)
+    yield "langevin", m4dl.langevin.guarantee(of, seed=SEED)
+    yield "sbc", m4dl.studies.sbc(of, m4dl.PCN(), replicates=50, draws=9, **quiet)
+    yield "ranks", m4dl.studies.rank_test(of, m4dl.PCN(0.5), replicates=50, **quiet)
     yield (
         "coverage",
-        m4dl.coverage_study(
+        m4dl.studies.coverage(
             make_data,
             of.prior,
             1,
@@ -87,9 +87,9 @@ def everything() -> Iterator[tuple[str, Any]]:
             **quiet,
         ),
     )
-    disk = m4dl.Disk()
-    yield "rays", m4dl.Rays.random(disk, 3, SEED)
-    yield "geodesics", m4dl.Geodesics.random(disk, 3, SEED, sound_speed=np.ones_like)
+    disk = m4dl.domains.Disk()
+    yield "rays", m4dl.rays.Rays.random(disk, 3, SEED)
+    yield "geodesics", m4dl.rays.Geodesics.random(disk, 3, SEED, sound_speed=np.ones_like)
     yield "derivatives", testing.check_derivatives(of.model, np.zeros(4), seed=SEED)
 
 

@@ -10,7 +10,8 @@ import m4dl
 import numpy as np
 import pytest
 from catalogue import KERNELS
-from m4dl._replicates import with_data
+from m4dl.langevin import LogConcaveSurrogate
+from m4dl.studies._replicates import with_data
 from rows import KernelRow
 
 Seed = Callable[[int], int]
@@ -39,12 +40,12 @@ def linear() -> m4dl.Posterior:
 CENTRE = 0.3 * np.cos(np.arange(6))
 
 
-def surrogate(**options: Any) -> m4dl.LogConcaveSurrogate:
+def surrogate(**options: Any) -> LogConcaveSurrogate:
     settings: dict[str, Any] = {"centre": CENTRE, "eta": 0.4, "curvature": 50.0}
-    return m4dl.LogConcaveSurrogate(series(), **(settings | options))
+    return LogConcaveSurrogate(series(), **(settings | options))
 
 
-def at(s: m4dl.LogConcaveSurrogate, r: float, count: int = 8, seed: int = 0) -> Array:
+def at(s: LogConcaveSurrogate, r: float, count: int = 8, seed: int = 0) -> Array:
     """White noise (count, W) at the distance r, in random directions."""
     u = np.random.default_rng(seed).standard_normal((count, s.white))
     u *= r * s.eta / np.linalg.norm(u, axis=1, keepdims=True)
@@ -64,7 +65,7 @@ def test_it_is_the_posterior_in_its_ball() -> None:
     assert (s.potential(at(s, 0.52)) > original.potential(at(s, 0.52))).all()
 
 
-def formula(s: m4dl.LogConcaveSurrogate, xi: Array) -> Array:
+def formula(s: LogConcaveSurrogate, xi: Array) -> Array:
     """phi_0 + a (Phi - phi_0) + K eta^2 g; g from its definition, by Gauss-Legendre quadrature."""
     r = np.linalg.norm((xi - s.centre) * s.scale, axis=1) / s.eta
     p = np.clip(1 - (r - 0.75) / 0.125, 0, 1)
@@ -114,12 +115,12 @@ def test_every_datum_has_its_offset() -> None:
     together = with_data(s, data).gradient(xi)
     for row, x, value, gradient in zip(data, xi, *together, strict=True):
         alone = m4dl.Posterior(s.model, s.prior, data=row, noise=s.noise)
-        one = m4dl.LogConcaveSurrogate(alone, centre=CENTRE, eta=0.4, curvature=50.0)
+        one = LogConcaveSurrogate(alone, centre=CENTRE, eta=0.4, curvature=50.0)
         np.testing.assert_array_equal(one.potential(x), value)
         np.testing.assert_array_equal(one.gradient(x)[1], gradient)
         assert s.shares(one) == (one.noise is s.noise)
         again = {"centre": CENTRE, "eta": 0.4, "curvature": 51.0}
-        assert not s.shares(m4dl.LogConcaveSurrogate(alone, **again))
+        assert not s.shares(LogConcaveSurrogate(alone, **again))
         assert not s.shares(alone)
         assert not alone.shares(one)
 
@@ -133,11 +134,11 @@ def test_every_kernel_takes_it(row: KernelRow) -> None:
     kernel = row.kernel(6) if row.exact else row.kernel(6, step_size=1e-4)
     options["progress"] = False
     plain = m4dl.sample(original, kernel, **options)
-    wide = m4dl.LogConcaveSurrogate(original, centre=CENTRE, eta=50.0, curvature=1.0)
+    wide = LogConcaveSurrogate(original, centre=CENTRE, eta=50.0, curvature=1.0)
     same = m4dl.sample(wide, kernel, **options)
     np.testing.assert_array_equal(same.theta, plain.theta)
     np.testing.assert_array_equal(same.log_likelihood, plain.log_likelihood)
-    narrow = m4dl.LogConcaveSurrogate(original, centre=CENTRE, eta=0.02, curvature=1e4)
+    narrow = LogConcaveSurrogate(original, centre=CENTRE, eta=0.02, curvature=1e4)
     other = m4dl.sample(narrow, kernel, **options)
     assert not np.array_equal(other.theta, plain.theta)
     # what is recorded is -Phi~; xi comes back from theta to rounding, times K
@@ -170,7 +171,7 @@ def test_a_store_knows_the_model_within_the_ball(tmp_path: Path) -> None:
     prior, noise = m4dl.GaussianPrior([0.0, 0.0], 1.0), m4dl.GaussianNoise(0.1)
     run: dict[str, Any] = {"draws": 5, "seed": 1, "start": "mean", "progress": False}
     first, second = (
-        m4dl.LogConcaveSurrogate(
+        LogConcaveSurrogate(
             m4dl.Posterior(
                 m4dl.LinearModel(slope * np.eye(2)), prior, data=[0.0, 0.0], noise=noise
             ),
@@ -191,7 +192,7 @@ def test_the_default_start_finds_its_mode() -> None:
     """find_map and laplace work on it; in the ball they are the posterior's."""
     original = series()
     found = m4dl.find_map(original)
-    s = m4dl.LogConcaveSurrogate(original, centre=found, eta=0.5, curvature=100.0)
+    s = LogConcaveSurrogate(original, centre=found, eta=0.5, curvature=100.0)
     # from starts outside the ball, too
     mine = m4dl.find_map(s, starts=at(s, 3.0, 4))
     assert mine.converged
@@ -224,7 +225,7 @@ def brittle(failure: str) -> tuple[m4dl.Posterior, list[Array]]:
 @pytest.mark.parametrize("failure", ["nan", "raise"])
 def test_a_model_that_fails_outside_does_no_harm(failure: str) -> None:
     posterior, asked = brittle(failure)
-    s = m4dl.LogConcaveSurrogate(posterior, centre=[0.0, 0.0], eta=1.0, curvature=400.0)
+    s = LogConcaveSurrogate(posterior, centre=[0.0, 0.0], eta=1.0, curvature=400.0)
     xi = np.array([[0.44, 0.0], [1.0, 0.0], [40.0, 0.0], [0.0, 0.4]])  # theta = 2 xi
     value, gradient = s.gradient(xi)
     r = np.array([2.0, 80.0])
@@ -248,7 +249,7 @@ def test_a_model_that_fails_outside_does_no_harm(failure: str) -> None:
     assert np.abs(draws.theta[:, -1]).max() < 1.0
     assert np.linalg.norm(np.concatenate(asked), axis=1).max() < 0.875
     # where the model still counts its failures are failures
-    weak = m4dl.LogConcaveSurrogate(posterior, centre=[0.0, 0.0], eta=1.2, curvature=400.0)
+    weak = LogConcaveSurrogate(posterior, centre=[0.0, 0.0], eta=1.2, curvature=400.0)
     if failure == "nan":
         assert np.isnan(weak.potential([0.47, 0.0]))
     assert np.isnan(s.core.phi(np.full((1, 2), np.nan))).all()
@@ -268,7 +269,7 @@ def test_scale_makes_coordinates_of_any_prior() -> None:
         m4dl.LinearModel(np.ones((1, 16))), prior, data=[0.3], noise=m4dl.GaussianNoise(0.5)
     )
     scale = np.linspace(1.0, 2.0, 16)
-    s = m4dl.LogConcaveSurrogate(original, centre=np.zeros(16), eta=1.0, curvature=9.0, scale=scale)
+    s = LogConcaveSurrogate(original, centre=np.zeros(16), eta=1.0, curvature=9.0, scale=scale)
     xi = np.eye(16)[3]
     assert s.distance(xi) == pytest.approx(scale[3])
     np.testing.assert_allclose(s.potential(xi[None]), formula(s, xi[None]), rtol=1e-12)
@@ -298,23 +299,21 @@ def test_bad_posteriors() -> None:
     noise = m4dl.GaussianNoise(1.0)
     dense = m4dl.Posterior(m4dl.LinearModel(np.eye(2)), GAUSS, data=[0.0, 0.0], noise=noise)
     with pytest.raises(ValueError, match="series coordinates, a SeriesPrior or a GaussianPrior"):
-        m4dl.LogConcaveSurrogate(dense, **options)
-    m4dl.LogConcaveSurrogate(dense, **options, scale=[1.0, 1.0])
+        LogConcaveSurrogate(dense, **options)
+    LogConcaveSurrogate(dense, **options, scale=[1.0, 1.0])
     with pytest.raises(TypeError, match="must be a plain Posterior, got a LogConcaveSurrogate"):
-        m4dl.LogConcaveSurrogate(surrogate(), **options)
+        LogConcaveSurrogate(surrogate(), **options)
     with pytest.raises(TypeError, match="must be a m4dl Posterior, got int"):
-        m4dl.LogConcaveSurrogate(3, **options)  # type: ignore[arg-type]
+        LogConcaveSurrogate(3, **options)  # type: ignore[arg-type]
     darcy = m4dl.Darcy(m4dl.Grid((2, 2)), [[0.5, 0.5]], at="cells", link="identity")
     plain = m4dl.GaussianPrior([1.0, 1.0], 1.0)
     cells = m4dl.GaussianPrior(np.ones(4), 1.0)
     failing = m4dl.Posterior(darcy, cells, data=[0.0], noise=noise)
     with pytest.raises(ValueError, match="potential is not finite at the centre"):
-        m4dl.LogConcaveSurrogate(failing, **(options | {"centre": np.full(4, -9.0)}))
+        LogConcaveSurrogate(failing, **(options | {"centre": np.full(4, -9.0)}))
     # without a gradient it is for pCN
     blind = m4dl.PythonModel(lambda theta: theta, parameters=2, outputs=2)
-    s = m4dl.LogConcaveSurrogate(
-        m4dl.Posterior(blind, plain, data=[0.0, 0.0], noise=noise), **options
-    )
+    s = LogConcaveSurrogate(m4dl.Posterior(blind, plain, data=[0.0, 0.0], noise=noise), **options)
     run: dict[str, Any] = {"draws": 5, "seed": 1, "progress": False}
     assert m4dl.sample(s, m4dl.PCN(), **run).complete
     with pytest.raises(ValueError, match="ULA needs a gradient"):

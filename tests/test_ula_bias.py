@@ -9,6 +9,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
+from m4dl.langevin import ula_bias
 
 Seed = Callable[[int], int]
 Array = np.ndarray
@@ -38,9 +39,9 @@ FUNCTIONALS: dict[str, Any] = {
 
 
 @cache
-def found(step: float, seed: int) -> m4dl.UlaBias:
+def found(step: float, seed: int) -> m4dl.langevin.UlaBias:
     posterior = gaussian()
-    return m4dl.ula_bias(
+    return ula_bias(
         posterior, m4dl.ULA(step), functionals=FUNCTIONALS, seed=seed, start="mean", **OPTIONS
     )
 
@@ -85,9 +86,7 @@ def test_standard_errors_are_of_the_right_size(seed: Seed) -> None:
     deviations: dict[str, list[float]] = {key: [] for key in exact}
     for k in range(60):
         options: dict[str, Any] = {"draws": 200, "warmup": 60, "chains": 8, "progress": False}
-        bias = m4dl.ula_bias(
-            gaussian(), m4dl.ULA(STEP), seed=seed(100 + k), start="mean", **options
-        )
+        bias = ula_bias(gaussian(), m4dl.ULA(STEP), seed=seed(100 + k), start="mean", **options)
         for key, value in exact.items():
             deviations[key] += [
                 (bias.rows[f"theta[{i}]"][key] - value) / bias.rows[f"theta[{i}]"][f"{key}_error"]
@@ -107,7 +106,7 @@ def test_a_small_step_has_no_visible_bias(seed: Seed) -> None:
 
 def test_same_start_and_metric_for_all_runs() -> None:
     """By default the Laplace metric, which brings the curvature to 1: the bias is h/4 of a sd."""
-    bias = m4dl.ula_bias(gaussian(shift=1.0), m4dl.ULA(0.2), seed=3, **OPTIONS)
+    bias = ula_bias(gaussian(shift=1.0), m4dl.ULA(0.2), seed=3, **OPTIONS)
     kernels = [run.kernel for run in bias.draws.values()]
     assert all("LowRankMetric(<rank 2 of 2" in kernel for kernel in kernels)
     assert [kernel.split("(")[0] for kernel in kernels] == ["ULA", "ULA", "MALA"]
@@ -120,8 +119,8 @@ def test_same_start_and_metric_for_all_runs() -> None:
         row = bias.rows[f"theta[{i}]"]
         exact = LAMBDA[i] ** -0.5 * ((1 - 0.1) ** -0.5 - 1)
         assert abs(row["std_mala"] - exact) < 5 * row["std_mala_error"]
-    metric = m4dl.DiagonalMetric([0.5, 0.25])
-    own = m4dl.ula_bias(gaussian(), m4dl.ULA(0.2, metric=metric), seed=3, **OPTIONS)
+    metric = m4dl.kernels.DiagonalMetric([0.5, 0.25])
+    own = ula_bias(gaussian(), m4dl.ULA(0.2, metric=metric), seed=3, **OPTIONS)
     assert all(repr(metric) in run.kernel for run in own.draws.values())
     assert own.mala_acceptance > 0.4
 
@@ -143,20 +142,20 @@ def test_report() -> None:
         noise=m4dl.GaussianNoise(np.r_[0.6, np.full(29, 9.0)]),
     )
     options: dict[str, Any] = {"draws": 500, "seed": 1, "start": "mean", "progress": False}
-    text = str(m4dl.ula_bias(many, m4dl.ULA(0.3), **options))
+    text = str(ula_bias(many, m4dl.ULA(0.3), **options))
     assert text.splitlines()[3].startswith("log_likelihood")
     assert text.splitlines()[4].startswith("theta[0] ")
     assert "... and 21 more with smaller biases" in text
     # short runs say that their errors are not reliable
     options |= {"draws": 20, "warmup": 0}
-    assert "ULA has not converged" in str(m4dl.ula_bias(posterior, m4dl.ULA(0.01), **options))
+    assert "ULA has not converged" in str(ula_bias(posterior, m4dl.ULA(0.01), **options))
 
 
 @pytest.mark.parametrize("keep", ["draws", "moments"])
 def test_a_summary_of_ula_says_that_it_is_biased(keep: Any) -> None:
     options: dict[str, Any] = {"draws": 50, "warmup": 10, "seed": 1, "progress": False}
     text = str(m4dl.sample(gaussian(), m4dl.ULA(0.1), keep=keep, **options).summary())
-    assert "m4dl.ula_bias estimates it" in " ".join(text.split())
+    assert "ula_bias estimates it" in " ".join(text.split())
     other = str(m4dl.sample(gaussian(), m4dl.MALA(0.1), keep=keep, **options).summary())
     assert "ula_bias" not in other
 
@@ -164,30 +163,30 @@ def test_a_summary_of_ula_says_that_it_is_biased(keep: Any) -> None:
 def test_a_chain_that_diverges_is_told() -> None:
     """h lambda > 2: there is no law."""
     options: dict[str, Any] = {"draws": 300, "warmup": 10, "seed": 1, "progress": False}
-    bias = m4dl.ula_bias(gaussian(), m4dl.ULA(0.6), start="mean", **options)
+    bias = ula_bias(gaussian(), m4dl.ULA(0.6), start="mean", **options)
     assert any(line.startswith("ULA has not converged") for line in bias.advice)
 
 
 def test_it_works_on_a_surrogate() -> None:
-    plan = m4dl.langevin_guarantee(gaussian(), step_size=1e-4)
+    plan = m4dl.langevin.guarantee(gaussian(), step_size=1e-4)
     options: dict[str, Any] = {"draws": 50, "warmup": 10, "seed": 1, "progress": False}
-    bias = m4dl.ula_bias(plan.posterior, plan.kernel, start=plan.start, **options)
+    bias = ula_bias(plan.posterior, plan.kernel, start=plan.start, **options)
     assert all("DiagonalMetric" in run.kernel for run in bias.draws.values())
 
 
 def test_bad_arguments() -> None:
     options: dict[str, Any] = {"draws": 10, "seed": 1, "progress": False}
     with pytest.raises(TypeError, match=r"kernel must be a ULA, got MALA\(step_size=0.1"):
-        m4dl.ula_bias(gaussian(), m4dl.MALA(0.1), **options)  # type: ignore[arg-type]
+        ula_bias(gaussian(), m4dl.MALA(0.1), **options)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="posterior must be a m4dl Posterior"):
-        m4dl.ula_bias(None, m4dl.ULA(0.1), **options)  # type: ignore[arg-type]
+        ula_bias(None, m4dl.ULA(0.1), **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
-        m4dl.ula_bias(gaussian(), m4dl.ULA(0.1), **(options | {"draws": 0}))
+        ula_bias(gaussian(), m4dl.ULA(0.1), **(options | {"draws": 0}))
     with pytest.raises(ValueError, match="chains must be at least 1, got 0"):
-        m4dl.ula_bias(gaussian(), m4dl.ULA(0.1), chains=0, **options)
+        ula_bias(gaussian(), m4dl.ULA(0.1), chains=0, **options)
     blind = m4dl.PythonModel(lambda theta: theta, parameters=2, outputs=2)
     posterior = m4dl.Posterior(
         blind, gaussian().prior, data=[0.0, 0.0], noise=m4dl.GaussianNoise(1.0)
     )
     with pytest.raises(ValueError, match="ULA needs a gradient"):
-        m4dl.ula_bias(posterior, m4dl.ULA(0.1), **options)
+        ula_bias(posterior, m4dl.ULA(0.1), **options)

@@ -8,7 +8,6 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from m4dl import plot
 from m4dl.credible import Ball, Band, SupBall
 
 GRID = m4dl.Grid((6, 5))
@@ -133,7 +132,7 @@ def test_a_component_of_the_draws(runs: dict[str, Any], keep: str) -> None:
     assert (second.components, second.parameters) == (1, SIZE)
     for of in ("mean", "std", "mcse", "rhat"):
         np.testing.assert_array_equal(getattr(second, of)(), getattr(draws, of)()[SIZE:])
-    assert len(plot.fields(second).axes) > 0
+    assert len(second.plot_fields().axes) > 0
     for number in (-1, 2):
         with pytest.raises(ValueError, match=f"component must be .* got {number}"):
             draws.component(number)
@@ -142,7 +141,7 @@ def test_a_component_of_the_draws(runs: dict[str, Any], keep: str) -> None:
 def test_pictures_and_norms_ask_for_a_component(runs: dict[str, Any]) -> None:
     draws = runs["draws"]
     with pytest.raises(ValueError, match=r"2 components, draw draws\.component\(c\)"):
-        plot.fields(draws)
+        draws.plot_fields()
     with pytest.raises(ValueError, match=r"theta has 2 components: take it of draws\.component"):
         Ball().of(draws)
     assert Ball().of(draws.component(0)).radius > 0

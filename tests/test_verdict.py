@@ -8,7 +8,7 @@ from typing import Any
 import m4dl
 import numpy as np
 import pytest
-from m4dl import _tails, diagnostics
+from m4dl.results import _tails, diagnostics
 
 Array = np.ndarray
 
@@ -202,7 +202,7 @@ def test_ebfmi() -> None:
     np.testing.assert_allclose(_tails.ebfmi(noise), 2.0, rtol=0.03)
 
 
-def made(**changes: Any) -> m4dl.Draws:
+def made(**changes: Any) -> m4dl.results.Draws:
     """A run of independent draws, and what is said of it."""
     rng = np.random.default_rng(1)
     theta = rng.standard_normal((4, 2000, 2))
@@ -222,7 +222,7 @@ def made(**changes: Any) -> m4dl.Draws:
         "seconds": 1.0,
         "energy": rng.standard_normal((4, 2000)),
     }
-    return m4dl.Draws(theta, theta[:, :, 0] ** 2, **(about | changes))
+    return m4dl.results.Draws(theta, theta[:, :, 0] ** 2, **(about | changes))
 
 
 SLOW = np.cumsum(np.random.default_rng(1).standard_normal((4, 2000)), axis=1)

@@ -9,17 +9,18 @@ import numpy as np
 import oracles as o
 import pytest
 from m4dl.models._paths import default_step
+from m4dl.rays import Rays
 from problems import Array
 from rows import simplices
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from scipy.ndimage import rotate
 
-UNIT = m4dl.Disk()
+UNIT = m4dl.domains.Disk()
 SQUARE = m4dl.Grid((12, 10), ((-1.05, 1.1), (-1.1, 1.05)))
 DISK = simplices(o.disk_triangulation(6))
 ENCLOSING = simplices(o.disk_triangulation(5, 1.3))
-RAYS = m4dl.Rays.random(UNIT, 40, seed=1)
+RAYS = Rays.random(UNIT, 40, seed=1)
 GROUPS = ["so(3)", "su(2)", "so(2)", "so(4)", "so(5)"]
 
 
@@ -73,7 +74,7 @@ def bumps(x: Array) -> Array:
 def test_tomography_of_gaussian_bumps() -> None:
     """The Radon transform of a bump is a bump: height sqrt(2 pi) w exp(-(s - n . c)^2/2 w^2)."""
     angles, offsets = np.pi * np.arange(24) / 24, np.linspace(-0.9, 0.9, 31)
-    rays = m4dl.Rays.parallel(UNIT, angles, offsets)
+    rays = Rays.parallel(UNIT, angles, offsets)
     grid = m4dl.Grid((96, 96), ((-1, 1), (-1, 1)))
     sinogram = m4dl.XRay(rays, grid)(bumps(grid.coordinates("nodes"))).reshape(24, 31)
     exact = np.zeros((24, 31))
@@ -91,7 +92,7 @@ def test_tomography_agrees_with_a_projector_that_rotates_the_image() -> None:
     image = bumps(grid.coordinates("cells")).reshape(n, n)
     offsets = grid.coordinates("cells").reshape(n, n, 2)[:, 0, 0]
     for degrees in (0.0, 30.0, 77.0):
-        rays = m4dl.Rays.parallel(UNIT, [np.deg2rad(degrees)], offsets)
+        rays = Rays.parallel(UNIT, [np.deg2rad(degrees)], offsets)
         turned = rotate(image, -degrees, reshape=False, order=3)
         expected = turned.sum(axis=1) * 2 / n
         projected = m4dl.XRay(rays, grid, at="cells")(image.ravel())
@@ -199,10 +200,10 @@ def test_attenuation_known_is_attenuation_unknown() -> None:
 
 def test_fields_end_where_a_non_convex_domain_does() -> None:
     """A ray over a notch: only what lies in the domain counts."""
-    notched = m4dl.Polygon(
+    notched = m4dl.domains.Polygon(
         [[0, 0], [1, 0], [1, 1], [0.7, 1], [0.7, 0.4], [0.4, 0.4], [0.4, 1], [0, 1]]
     )
-    ray = m4dl.Rays(notched, [[0.0, 0.8]], [[1.0, 0.0]])
+    ray = Rays(notched, [[0.0, 0.8]], [[1.0, 0.0]])
     grid = m4dl.Grid((7, 7))
     assert m4dl.XRay(ray, grid)(np.ones(64)) == pytest.approx(0.7, abs=1e-14)
     model = m4dl.NonAbelianXRay(ray, grid)
@@ -218,7 +219,7 @@ def test_geodesics_against_the_coupled_equations() -> None:
     def speed(r: Array) -> Array:
         return np.asarray(1.0 + 0.3 * r**2)
 
-    rays = m4dl.Geodesics(UNIT, angle, incidence, sound_speed=speed)
+    rays = m4dl.rays.Geodesics(UNIT, angle, incidence, sound_speed=speed)
     a = np.array([0.8, -0.5, 0.4])
 
     def field(x: Array) -> Array:
@@ -254,7 +255,7 @@ def test_geodesics_against_the_coupled_equations() -> None:
 @pytest.mark.parametrize("fraction", [1e-9, 0.3, 0.9, 0.999, 1.001])
 def test_one_step_turns_by_up_to_half_a_circle(group: str, fraction: float) -> None:
     """A constant field in a single step: the exponential itself, and NaN beyond pi."""
-    ray = m4dl.Rays(UNIT, [[0.0, 0.2]], [[1.0, 0.5]])
+    ray = Rays(UNIT, [[0.0, 0.2]], [[1.0, 0.5]])
     model = m4dl.NonAbelianXRay(ray, ENCLOSING, group=group, step=3.0)
     axis = np.array([2.0, -1.0, 0.5]) / np.sqrt(5.25)
     a = fraction * np.pi / ray.length[0] * axis

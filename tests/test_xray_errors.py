@@ -11,8 +11,8 @@ import oracles as o
 import pytest
 from rows import simplices
 
-UNIT = m4dl.Disk()
-RAYS = m4dl.Rays.random(UNIT, 20, seed=1)
+UNIT = m4dl.domains.Disk()
+RAYS = m4dl.rays.Rays.random(UNIT, 20, seed=1)
 DISK = simplices(o.disk_triangulation(4))
 SMALL = simplices(o.disk_triangulation(4, 0.5))
 SO3 = m4dl.NonAbelianXRay(RAYS, DISK)

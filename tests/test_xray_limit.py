@@ -13,7 +13,7 @@ import m4dl
 import numpy as np
 import pytest
 
-BASIS = m4dl.ZernikeBasis(3)
+BASIS = m4dl.rays.ZernikeBasis(3)
 A = np.array([0.6, -0.3, 0.9])
 SIGMA = 0.05
 # A product of equally spaced angles. The squares of I_0 Z are trigonometric polynomials of degree
@@ -27,7 +27,7 @@ def posterior() -> m4dl.Posterior:
     """f in the Zernike basis, a wide prior for it, and Phi = f hat(a)."""
     beta, alpha = (x.ravel() for x in np.meshgrid(ANGLES, INCIDENCES, indexing="ij"))
     start, direction = (np.stack([np.cos(t), np.sin(t)], axis=1) for t in (beta, beta + alpha))
-    rays = m4dl.Rays(m4dl.Disk(), start, -direction)
+    rays = m4dl.rays.Rays(m4dl.domains.Disk(), start, -direction)
     model = m4dl.NonAbelianXRay(rays, BASIS)
     prior = m4dl.VectorPrior([m4dl.GaussianPrior(np.zeros(BASIS.size), 1.0)], mixing=A[:, None])
     rng = np.random.default_rng(6)

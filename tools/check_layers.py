@@ -1,4 +1,6 @@
-"""Check which part of the C++ core includes which: ``python tools/check_layers.py [ROOT]``.
+"""Check which part of the project sees which: ``python tools/check_layers.py [ROOT]``.
+
+The rooms of the Python package are those of ``rooms.py`` beside this file. Of the C++ core:
 
 The layers, lowest first; a header sees its own layer and those below::
 
@@ -18,6 +20,8 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+import rooms
 
 RANK = {
     "base": 0,
@@ -118,12 +122,12 @@ def broken_rules(path: PurePosixPath, text: str) -> Iterator[tuple[int, str]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Check the layers of the C++ core.")
+    parser = argparse.ArgumentParser(description="Check layers and rooms.")
     parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).parents[1])
     root: Path = parser.parse_args().root
     files = [p for p in sorted((root / "cpp").rglob("*")) if p.suffix in {".hpp", ".cpp", ".h"}]
-    if not files:
-        print(f"no C++ source under {root / 'cpp'}")
+    if not files and not (root / rooms.PACKAGE).exists():
+        print(f"no source under {root}")
         return 1
     offences = 0
     for file in files:
@@ -131,7 +135,11 @@ def main() -> int:
         for number, rule in broken_rules(path, file.read_text(encoding="utf-8")):
             print(f"{path}:{number}: {rule}")
             offences += 1
-    print(f"layers: {len(files)} files, {offences} offences")
+    modules, broken = rooms.offences(root)
+    for line in broken:
+        print(line)
+    offences += len(broken)
+    print(f"layers: {len(files) + modules} files, {offences} offences")
     return int(offences > 0)
 
 

@@ -1,26 +1,15 @@
-"""m4dl: Bayesian inversion of partial differential equations, with guarantees one can check."""
+"""m4dl: Bayesian inversion of partial differential equations, with guarantees one can check.
 
-from ._bvm import BernsteinVonMises, bvm
-from ._compare import Comparison, compare_kernels
+The names here are those of a first hour; each package holds what belongs to its subject, and is
+loaded when it is first asked for.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
 from ._core import build_info
-from ._delayed import DelayedAcceptance
-from ._disk_mesh import disk_mesh
-from ._kept_moments import Moments
-from ._langevin import LangevinGuarantee, langevin_guarantee
-from ._laplace import Laplace, laplace
-from ._map import MapEstimate, find_map
-from ._ranks import Calibration
-from ._refine import refined_metric
-from ._study import CoverageStudy
-from ._ula_bias import UlaBias, ula_bias
-from .calibration import rank_test, sbc
-from .coverage import coverage_study
-from .domains import Disk, Polygon
-from .draws import Draws
-from .geodesics import Geodesics
-from .kernels import HMC, MALA, PCN, ULA
-from .meshes import Grid, TetrahedronMesh, TriangleMesh
-from .metrics import DiagonalMetric, LowRankMetric
+from .domains import Grid, TetrahedronMesh, TriangleMesh
+from .kernels import HMC, MALA, PCN, ULA, DelayedAcceptance
 from .models import (
     AffineElliptic,
     AttenuatedXRay,
@@ -31,7 +20,9 @@ from .models import (
     Schrodinger,
     XRay,
 )
-from .posterior import GaussianNoise, Posterior
+from .modes import find_map, laplace
+from .noise import GaussianNoise
+from .posterior import Posterior
 from .priors import (
     GaussianPrior,
     InterpolatedPrior,
@@ -39,15 +30,12 @@ from .priors import (
     SeriesPrior,
     SparsePrior,
     VectorPrior,
-    contraction_rate,
-    rescale_for,
 )
-from .rays import RayQuadrature, Rays
 from .sampling import sample
-from .surrogate import LogConcaveSurrogate
-from .zernike import ZernikeBasis
 
 __version__: str = build_info()["version"]
+
+_PACKAGES = ("credible", "demo", "langevin", "plot", "studies", "testing")
 
 __all__ = [
     "HMC",
@@ -56,56 +44,37 @@ __all__ = [
     "ULA",
     "AffineElliptic",
     "AttenuatedXRay",
-    "BernsteinVonMises",
-    "Calibration",
-    "Comparison",
-    "CoverageStudy",
     "Darcy",
     "DelayedAcceptance",
-    "DiagonalMetric",
-    "Disk",
-    "Draws",
     "GaussianNoise",
     "GaussianPrior",
-    "Geodesics",
     "Grid",
     "InterpolatedPrior",
-    "LangevinGuarantee",
-    "Laplace",
     "LinearModel",
-    "LogConcaveSurrogate",
-    "LowRankMetric",
-    "MapEstimate",
     "MaternPrior",
-    "Moments",
     "NonAbelianXRay",
-    "Polygon",
     "Posterior",
     "PythonModel",
-    "RayQuadrature",
-    "Rays",
     "Schrodinger",
     "SeriesPrior",
     "SparsePrior",
     "TetrahedronMesh",
     "TriangleMesh",
-    "UlaBias",
     "VectorPrior",
     "XRay",
-    "ZernikeBasis",
     "build_info",
-    "bvm",
-    "compare_kernels",
-    "contraction_rate",
-    "coverage_study",
-    "disk_mesh",
     "find_map",
-    "langevin_guarantee",
     "laplace",
-    "rank_test",
-    "refined_metric",
-    "rescale_for",
     "sample",
-    "sbc",
-    "ula_bias",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load a package on its first use: ``scipy.stats`` alone takes half a second."""
+    if name in _PACKAGES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PACKAGES})

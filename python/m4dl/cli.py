@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from . import __version__, build_info
-from .demo import DEMOS, Settings
-from .demo.settings import FEWEST_DRAWS, FEWEST_WARMUP
+from . import __version__
+from ._core import build_info
+from .demo import DEMOS, FEWEST_DRAWS, FEWEST_WARMUP, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ive
 
-from ._streams import Purpose, generator
-from ._validate import Array, array, integer, number, positive, seed_number, shape_of
-from .meshes import TriangleMesh
-from .models.base import Model
-from .zernike import XRaySingularFunction as XRaySingularFunction
-from .zernike import xray_singular_system as xray_singular_system
+from ._base.streams import Purpose, generator
+from ._base.validate import Array, array, integer, number, positive, seed_number, shape_of
+from .domains import TriangleMesh
+from .models import Model
+from .rays import XRaySingularFunction as XRaySingularFunction
+from .rays import xray_singular_system as xray_singular_system
 
 _EPS = float(np.finfo(np.float64).eps)
 _HALVINGS = 12

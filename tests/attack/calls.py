@@ -11,7 +11,10 @@ import m4dl
 import numpy as np
 import scipy.sparse as sp
 from gallery import draws, make_data, moments, posterior, speed, squared
-from m4dl import credible, diagnostics, norms, testing
+from m4dl import credible, testing
+from m4dl.domains import disk_mesh, norms
+from m4dl.rays import Rays
+from m4dl.results import diagnostics
 
 ANYTHING = ("string", "bytes", "object", "class", "module")
 
@@ -33,7 +36,7 @@ def run(**changes: Any) -> dict[str, Any]:
 def parts() -> dict[str, Any]:
     """What calls need, made once."""
     grid, square = m4dl.Grid((3, 3)), m4dl.TriangleMesh.rectangle((2, 2))
-    disk = m4dl.Disk()
+    disk = m4dl.domains.Disk()
     matern = m4dl.MaternPrior(grid)
     python = m4dl.PythonModel(
         lambda t: t[:, :3], lambda t, w: np.pad(w, ((0, 0), (0, 1))), parameters=4, outputs=3,
@@ -43,26 +46,26 @@ def parts() -> dict[str, Any]:
         "grid": grid,
         "line": m4dl.Grid((3,)),
         "mesh": square,
-        "disk mesh": m4dl.disk_mesh(2),
+        "disk mesh": disk_mesh(2),
         "box": m4dl.TetrahedronMesh.box((1, 1, 1)),
         "disk": disk,
-        "polygon": m4dl.Polygon([[0, 0], [1, 0], [1, 1], [0, 1]]),
-        "rays": m4dl.Rays.random(disk, 5, seed=1),
-        "geodesics": m4dl.Geodesics(disk, [0.1, 0.5], [0.2, 0.1], sound_speed=speed),
-        "zernike": m4dl.ZernikeBasis(2),
+        "polygon": m4dl.domains.Polygon([[0, 0], [1, 0], [1, 1], [0, 1]]),
+        "rays": Rays.random(disk, 5, seed=1),
+        "geodesics": m4dl.rays.Geodesics(disk, [0.1, 0.5], [0.2, 0.1], sound_speed=speed),
+        "zernike": m4dl.rays.ZernikeBasis(2),
         "matern": matern,
         "gaussian": m4dl.GaussianPrior(np.zeros(4), 1.0),
         "schrodinger": m4dl.Schrodinger(grid, [[0.4, 0.5]]),
         "darcy": m4dl.Darcy(square, [[0.4, 0.5]]),
         "linear": m4dl.LinearModel(np.arange(12.0).reshape(3, 4)),
         "python": python,
-        "frames": m4dl.NonAbelianXRay(m4dl.Rays.random(disk, 3, seed=1), m4dl.disk_mesh(1)),
+        "frames": m4dl.NonAbelianXRay(Rays.random(disk, 3, seed=1), disk_mesh(1)),
         "map": m4dl.find_map(posterior(), starts=2),
         "fit": m4dl.laplace(posterior()),
-        "surrogate": m4dl.LogConcaveSurrogate(
+        "surrogate": m4dl.langevin.LogConcaveSurrogate(
             posterior(), centre=np.zeros(4), eta=2.0, curvature=1.0
         ),
-        "guarantee": m4dl.langevin_guarantee(posterior()),
+        "guarantee": m4dl.langevin.guarantee(posterior()),
         "interval": credible.Interval(squared).of(draws(), 0.9),
         "ball": credible.Ball().of(draws(), 0.9),
         "norm": norms.SobolevNorm(grid, "nodes", 1.0),
@@ -160,7 +163,7 @@ def constructors() -> dict[str, Call]:
         "Posterior": Call(m4dl.Posterior, {
             "model": p["linear"], "prior": p["gaussian"], "data": np.zeros(3),
             "noise": m4dl.GaussianNoise(1.0)}),
-        "LogConcaveSurrogate": Call(m4dl.LogConcaveSurrogate, {
+        "LogConcaveSurrogate": Call(m4dl.langevin.LogConcaveSurrogate, {
             "posterior": posterior(), "centre": z4, "eta": 2.0, "curvature": 1.0, "scale": None}),
         "GaussianPrior": Call(m4dl.GaussianPrior, {
             "mean": z4, "cov": np.eye(4), "domain": p["line"], "at": "nodes",
@@ -179,8 +182,8 @@ def constructors() -> dict[str, Call]:
             "A": eye, "D": eye, "mean": 0.0, "coordinates": square, "domain": None, "at": None}),
         "VectorPrior": Call(m4dl.VectorPrior, {
             "priors": p["gaussian"], "mixing": None, "components": 2}),
-        "DiagonalMetric": Call(m4dl.DiagonalMetric, {"variance": np.ones(4)}),
-        "LowRankMetric": Call(m4dl.LowRankMetric, {
+        "DiagonalMetric": Call(m4dl.kernels.DiagonalMetric, {"variance": np.ones(4)}),
+        "LowRankMetric": Call(m4dl.kernels.LowRankMetric, {
             "centre": z4, "basis": np.eye(4)[:, :1], "variance": np.ones(1)}),
         "Grid": Call(m4dl.Grid, {"cells": (3, 3), "extent": [(0, 1), (0, 1)]},
                      {"cells": (), "extent": ()}),
@@ -192,30 +195,30 @@ def constructors() -> dict[str, Call]:
             "points": p["box"].points, "cells": p["box"].cells}),
         "TetrahedronMesh.box": Call(m4dl.TetrahedronMesh.box, {
             "cells": (1, 1, 1), "extent": [(0, 1)] * 3}),
-        "disk_mesh": Call(m4dl.disk_mesh, {"rings": 2, "radius": 1.0, "centre": (0.0, 0.0)}),
-        "Disk": Call(m4dl.Disk, {"radius": 1.0, "centre": (0.0, 0.0)}),
-        "Polygon": Call(m4dl.Polygon, {"vertices": square}),
-        "Polygon.from_curve": Call(m4dl.Polygon.from_curve, {
+        "disk_mesh": Call(disk_mesh, {"rings": 2, "radius": 1.0, "centre": (0.0, 0.0)}),
+        "Disk": Call(m4dl.domains.Disk, {"radius": 1.0, "centre": (0.0, 0.0)}),
+        "Polygon": Call(m4dl.domains.Polygon, {"vertices": square}),
+        "Polygon.from_curve": Call(m4dl.domains.Polygon.from_curve, {
             "gamma": lambda s: np.stack([np.cos(6.283 * s), np.sin(6.283 * s)], -1), "n": 12}),
-        "ZernikeBasis": Call(m4dl.ZernikeBasis, {"degree": 3}),
-        "Rays": Call(m4dl.Rays, {
+        "ZernikeBasis": Call(m4dl.rays.ZernikeBasis, {"degree": 3}),
+        "Rays": Call(Rays, {
             "domain": p["disk"], "start": [[0.0, 0.0]], "direction": [[1.0, 0.0]]}),
-        "Rays.random": Call(m4dl.Rays.random, {"domain": p["polygon"], "count": 4, "seed": 1}),
-        "Rays.parallel": Call(m4dl.Rays.parallel, {
+        "Rays.random": Call(Rays.random, {"domain": p["polygon"], "count": 4, "seed": 1}),
+        "Rays.parallel": Call(Rays.parallel, {
             "domain": p["disk"], "angles": [0.1, 0.2], "offsets": [0.0, 0.3]}),
-        "Rays.fan": Call(m4dl.Rays.fan, {
+        "Rays.fan": Call(Rays.fan, {
             "domain": p["disk"], "sources": [[0.9, 0.0]], "angles": [3.0, 3.1]}),
-        "Rays.through": Call(m4dl.Rays.through, {
+        "Rays.through": Call(Rays.through, {
             "domain": p["disk"], "a": [[0.9, 0.0]], "b": [[0.0, 0.1]]}),
-        "Geodesics": Call(m4dl.Geodesics, {
+        "Geodesics": Call(m4dl.rays.Geodesics, {
             "domain": p["disk"], "boundary_angle": [0.1], "incidence": [0.2],
             "sound_speed": speed}),
-        "Geodesics.random": Call(m4dl.Geodesics.random, {
+        "Geodesics.random": Call(m4dl.rays.Geodesics.random, {
             "domain": p["disk"], "count": 3, "seed": 1, "sound_speed": speed}),
-        "Draws": Call(m4dl.Draws, {
+        "Draws": Call(m4dl.results.Draws, {
             "theta": np.array(known.theta[:, :9]), "log_likelihood": known.log_likelihood[:, :9],
             **record}, about),
-        "Moments": Call(m4dl.Moments, {
+        "Moments": Call(m4dl.results.Moments, {
             "mean": np.zeros((2, 3)), "variance": np.ones((2, 3)), "mcse": np.ones(3),
             "rhat": np.ones(3), "functionals": {}, "draws": 5,
             **record, "domain": None, "at": None}, about),
@@ -251,17 +254,17 @@ def functions() -> dict[str, Call]:
             "posterior": m4dl.Posterior(p["python"], p["gaussian"], data=np.zeros(3),
                                         noise=m4dl.GaussianNoise(1.0)),
             "kernel": m4dl.MALA(), "chains": 3, "start": np.zeros(4), **run()}),
-        "compare_kernels": Call(m4dl.compare_kernels, {
+        "compare_kernels": Call(m4dl.studies.compare_kernels, {
             "posterior": target, "kernels": [pcn, m4dl.MALA()], **several, "chains": 2,
             "thin": 1, "start": "mean", "threads": 1, **run()}),
-        "ula_bias": Call(m4dl.ula_bias, {
+        "ula_bias": Call(m4dl.langevin.ula_bias, {
             "posterior": target, "kernel": m4dl.ULA(0.1), **several, "chains": 2, "thin": 1,
             "start": "prior", "threads": 1, **run()}),
-        "coverage_study": Call(m4dl.coverage_study, study),
-        "sbc": Call(m4dl.sbc, {
+        "coverage_study": Call(m4dl.studies.coverage, study),
+        "sbc": Call(m4dl.studies.sbc, {
             "posterior": target, "kernel": pcn, "replicates": 50, "chains": 1, "thin": 1,
             "start": "prior", "confidence": 0.9, "threads": 1, **several, **run()}),
-        "rank_test": Call(m4dl.rank_test, {
+        "rank_test": Call(m4dl.studies.rank_test, {
             "posterior": target, "kernel": pcn, "replicates": 50, "length": 4, "seed": 1,
             "confidence": 0.9, "threads": 1, "progress": False, **several}),
         "find_map": Call(m4dl.find_map, {
@@ -270,19 +273,19 @@ def functions() -> dict[str, Call]:
         "laplace": Call(m4dl.laplace, {
             "posterior": target, "rank": 2, "threshold": 0.01, "at": np.zeros(4), "passes": 2,
             "oversampling": 1, "seed": 1, "threads": 1}),
-        "langevin_guarantee": Call(m4dl.langevin_guarantee, {
+        "langevin_guarantee": Call(m4dl.langevin.guarantee, {
             "posterior": target, "centre": np.zeros(4), "eta": None, "curvature": None,
             "scale": None, "precision": None, "step_size": None, "directions": 3, "seed": 1,
             "threads": 1}),
-        "refined_metric": Call(m4dl.refined_metric, {
+        "refined_metric": Call(m4dl.modes.refined_metric, {
             "fit": p["fit"], "seed": 1, "draws": 32, "warmup": 16, "chains": 4, "widen": 1.2,
             "threads": 1}),
-        "bvm": Call(m4dl.bvm, {
+        "bvm": Call(m4dl.studies.bvm, {
             "posterior": target, "functional": np.ones(4), "theta0": np.zeros(4),
             "draws": draws()}),
-        "contraction_rate": Call(m4dl.contraction_rate, {
+        "contraction_rate": Call(m4dl.priors.contraction_rate, {
             "alpha": 2.0, "kappa": 1.0, "d": 2, "order": 0.0}),
-        "rescale_for": Call(m4dl.rescale_for, {
+        "rescale_for": Call(m4dl.priors.rescale_for, {
             "N": 100.0, "alpha": 3.0, "kappa": 1.0, "d": 2, "sigma": 1.0, "multiple": 1.0}),
         "check_derivatives": Call(testing.check_derivatives, {
             "model": p["schrodinger"], "theta": np.zeros(16), "seed": 0, "step": 0.1,

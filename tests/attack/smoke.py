@@ -130,8 +130,8 @@ def raising() -> None:
             fails(failing(name, 40, batched=batched))
 
 
-@mock.patch("m4dl._loop.SLICE_SECONDS", 0.0)
-@mock.patch("m4dl._loop.CHECKPOINT_SECONDS", 0.0)
+@mock.patch("m4dl.sampling._drive.SLICE_SECONDS", 0.0)
+@mock.patch("m4dl.sampling._drive.CHECKPOINT_SECONDS", 0.0)
 def stores() -> None:
     """Written, broken off, gone on with, and read."""
     for keep in ("draws", "moments"):
@@ -168,7 +168,7 @@ def users_threads() -> None:
 def studies() -> None:
     """Replicates in Python threads, results in compiled statistics."""
     for threads in (1, THREADS):
-        m4dl.rank_test(
+        m4dl.studies.rank_test(
             posterior(), m4dl.MALA(), replicates=60, seed=1, threads=threads, progress=False
         )
     draws = sample(posterior_of(MODELS[0]), m4dl.HMC(), draws=60, threads=THREADS)

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from .. import _validate
-from .._defined import defined
-from .._fixed import Fixed
-from .._kept_moments import Moments
-from .._validate import Array
-from ..draws import Draws
-from ..meshes import check_mesh
-from ..norms import SupNorm, norm_of
+from .._base import validate
+from .._base.defined import defined
+from .._base.fixed import Fixed
+from .._base.validate import Array
+from ..domains import check_mesh
+from ..domains.norms import SupNorm, norm_of
+from ..results import Draws, Moments
 from ._region import LEVEL, Region, each, fewest_of, level_of, need_count, need_draws, radius_of
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Ball:
     at: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "order", _validate.number("order", self.order))
+        object.__setattr__(self, "order", validate.number("order", self.order))
         if (self.domain is None) != (self.at is None):
             raise ValueError(
                 f"domain and at belong together, got domain={self.domain!r} and at={self.at!r}"
@@ -150,9 +149,12 @@ class BandRegion(FieldRegion):
 
     def plot(self, exact: ArrayLike | None = None, ax: Axes | None = None) -> Figure:
         """Draw the band, in two dimensions its lower and upper end; and the truth ``exact``."""
-        from . import _pictures
+        from ..plot import regions
 
-        return _pictures.band(self, exact, ax)
+        truth = None if exact is None else self._one(exact)
+        ends = self.lower, self.upper
+        place: dict[str, Any] = {"domain": self.domain, "at": self.at}
+        return regions.band(self.centre, ends, truth, self._title(), ax=ax, **place)
 
 
 class _Standardised(Fixed):

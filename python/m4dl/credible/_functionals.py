@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg, stats
 
-from .. import _validate, diagnostics
-from .._callback import Functional, functional_values
-from .._defined import defined
-from .._fixed import Fixed
-from .._kept_moments import Moments
-from .._validate import Array
-from ..draws import Draws
+from .._base import validate
+from .._base.callback import Functional, functional_values
+from .._base.defined import defined
+from .._base.fixed import Fixed
+from .._base.validate import Array
+from ..results import Draws, Moments, diagnostics
 from ._region import LEVEL, Region, fewest_of, level_of, need_count, need_draws, radius_of
 
 if TYPE_CHECKING:
@@ -50,9 +49,9 @@ class Interval(Fixed):
     kind: str = field(default="equal-tailed", kw_only=True)
 
     def __post_init__(self) -> None:
-        _validate.choice("kind", self.kind, ("equal-tailed", "highest-density"))
+        validate.choice("kind", self.kind, ("equal-tailed", "highest-density"))
         if not callable(self.functional) and not isinstance(self.functional, str):
-            weights = _validate.array("functional", self.functional, (None,))
+            weights = validate.array("functional", self.functional, (None,))
             if not weights.size:
                 raise ValueError("functional must hold at least one weight, got none")
             object.__setattr__(self, "functional", weights)
@@ -98,7 +97,7 @@ class Interval(Fixed):
                 "an interval from moments needs the name of a functional that was followed: "
                 'sample with keep="moments", functionals={"name": ...} and pass "name"'
             )
-        _validate.choice("functional", self.functional, tuple(moments.functionals))
+        validate.choice("functional", self.functional, tuple(moments.functionals))
         if self.kind != "equal-tailed":
             raise ValueError(f"kind must be 'equal-tailed' for moments, got {self.kind!r}")
         if moments.chains * moments.draws < 2:
@@ -129,7 +128,7 @@ class Ellipsoid(Fixed):
     functionals: Sequence[ArrayLike | Functional]
 
     def __post_init__(self) -> None:
-        given = _validate.sequence("functionals", self.functionals, "weights or functions")
+        given = validate.sequence("functionals", self.functionals, "weights or functions")
         if any(isinstance(f, str) for f in given):
             raise TypeError(f"functionals must be weights or functions, got {given!r:.60}")
         if not given:
@@ -225,9 +224,12 @@ class IntervalRegion(Region):
 
     def plot(self, exact: ArrayLike | None = None, ax: Axes | None = None) -> Figure:
         """Draw the functional's histogram, the interval, and the value of the truth ``exact``."""
-        from . import _pictures
+        from ..plot import regions
 
-        return _pictures.interval(self, exact, ax)
+        if self.values is None:
+            raise ValueError(f"the {self.name} was made from moments: there are no draws to show")
+        truth = None if exact is None else float(self.value(self._one(exact)))
+        return regions.interval(self.values, (self.low, self.high), truth, self._title(), ax)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()}, [{self.low:.4g}, {self.high:.4g}]"
@@ -260,10 +262,13 @@ class EllipsoidRegion(Region):
 
     def plot(self, exact: ArrayLike | None = None, ax: Axes | None = None) -> Figure:
         """Draw the ellipse of two functionals with the draws; of others, their distances."""
-        from . import _pictures
+        from ..plot import regions
 
-        draw = _pictures.ellipse if self.centre.size == 2 else _pictures.distances
-        return draw(self, exact, ax)
+        if self.centre.size != 2:
+            return super().plot(exact, ax)
+        truth = None if exact is None else self.value(self._one(exact))
+        shape = self.centre, self.factor, self.radius
+        return regions.ellipse(self.values, *shape, truth, self._title(), ax)
 
 
 def _label(functional: Any) -> str:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _validate, diagnostics
-from .._defined import defined
-from .._fixed import Fixed
-from .._kept_moments import Moments
-from .._validate import Array
-from ..draws import Draws
+from .._base import validate
+from .._base.defined import defined
+from .._base.fixed import Fixed
+from .._base.validate import Array
+from ..results import Draws, Moments, diagnostics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +24,7 @@ _BLOCK = 2**22  # numbers of the draws that are worked on at a time
 
 
 class Kind(Protocol):
-    """What :func:`m4dl.coverage_study` needs of a kind of credible set."""
+    """What :func:`m4dl.studies.coverage` needs of a kind of credible set."""
 
     def of(self, draws: Any, level: float = LEVEL) -> Region:
         """Make the set of posterior probability ``level``."""
@@ -81,12 +80,22 @@ class Region(Fixed):
 
     def plot(self, exact: ArrayLike | None = None, ax: Axes | None = None) -> Figure:
         """Draw the distances of the draws, the radius, and the distance of the truth ``exact``."""
-        from . import _pictures
+        from ..plot import regions
 
-        return _pictures.distances(self, exact, ax)
+        if self.scores is None:
+            raise ValueError(f"the {self.name} was made from moments: there are no draws to show")
+        truth = None if exact is None else float(self.distance(self._one(exact)))
+        return regions.distances(self.scores, self.radius, truth, self._title(), ax)
+
+    def _title(self) -> str:
+        return f"{self.level:.0%} {self.name}"
+
+    def _one(self, exact: ArrayLike) -> Array:
+        """Return the truth (D,)."""
+        return validate.array("exact", exact, (self.parameters,))
 
     def _fields(self, theta: ArrayLike) -> Array:
-        x, batch = _validate.rows("theta", theta, self.parameters)
+        x, batch = validate.rows("theta", theta, self.parameters)
         return x.reshape(*batch, self.parameters)
 
     def __repr__(self) -> str:
@@ -96,7 +105,7 @@ class Region(Fixed):
 
 def level_of(level: Any) -> float:
     """Return a level in (0, 1)."""
-    return _validate.interval("level", level, 0.0, 1.0)
+    return validate.interval("level", level, 0.0, 1.0)
 
 
 def need_draws(draws: Any, what: str) -> Draws:

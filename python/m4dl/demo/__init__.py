@@ -4,41 +4,9 @@ Each demo is one file with a ``run(settings)``. It draws figures, so it needs ma
 ``pip install 'm4dl[demo]'``.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from . import darcy, schrodinger, xray
+from ._table import DEMOS, Demo
+from .settings import FEWEST_DRAWS as FEWEST_DRAWS
+from .settings import FEWEST_WARMUP as FEWEST_WARMUP
 from .settings import Settings
 
 __all__ = ["DEMOS", "Demo", "Settings"]
-
-
-@dataclass(frozen=True)
-class Demo:
-    """One row of the table of demos.
-
-    Parameters
-    ----------
-    run : callable
-        Runs the demo, writes its files to ``settings.out`` and returns the numbers in them.
-    about : str
-        One line for ``m4dl demo --help``.
-    chains, draws, warmup : int
-        Defaults: number of chains; per chain, the draws to keep and the iterations before them.
-    """
-
-    run: Callable[[Settings], dict[str, Any]]
-    about: str
-    chains: int
-    draws: int
-    warmup: int
-
-
-DEMOS = {
-    "darcy": Demo(darcy.run, darcy.ABOUT, chains=16, draws=6_000, warmup=20_000),
-    "schrodinger": Demo(schrodinger.run, schrodinger.ABOUT, chains=8, draws=1_000, warmup=2_500),
-    "xray": Demo(xray.run, xray.ABOUT, chains=8, draws=250, warmup=20_000),
-}

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import diagnostics
-from .._validate import Array
-from ..draws import Draws
-from ..meshes import Grid
+from .._base.validate import Array
+from ..domains import Grid
 from ..models import Darcy
-from ..posterior import GaussianNoise, Posterior
+from ..noise import GaussianNoise
+from ..posterior import Posterior
 from ..priors import GaussianPrior
+from ..results import Draws, diagnostics
 from . import darcy_figures
 from .settings import Settings
 from .tuning import tune

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import _canvas, plot
-from .._validate import Array
-from ..draws import Draws
+from .. import plot
+from .._base.validate import Array
+from ..plot import canvas
 from ..posterior import Posterior
+from ..results import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,15 +25,15 @@ PREDICTIVE = 400  # draws that the prediction is made from
 def draw(draws: Draws, posterior: Posterior, points: Array, truth: Array) -> dict[str, Figure]:
     """Return the figures by name."""
     return {
-        "fields": plot.fields(draws, truth, points=points, label="log a"),
-        "traces": plot.trace(draws),
+        "fields": draws.plot_fields(truth, points=points, label="log a"),
+        "traces": draws.plot_trace(),
         "histograms": _histograms(draws, truth),
         "prediction": _prediction(draws, posterior, points),
     }
 
 
 def _histograms(draws: Draws, truth: Array) -> Figure:
-    figure = _canvas.new_figure(9.6, 6.8)
+    figure = canvas.new_figure(9.6, 6.8)
     for ax, (name, (x, y)) in zip(figure.subplots(2, 2).flat, SHOWN.items(), strict=True):
         k = 8 * x + y
         plot.histogram(draws.theta[:, :, k], float(truth[k]), ax, label="log a", title=name)
@@ -45,7 +46,7 @@ def _prediction(draws: Draws, posterior: Posterior, points: Array) -> Figure:
     mean, std = predicted.mean(axis=0), predicted.std(axis=0)
     sigma = float(posterior.noise.std)
 
-    figure = _canvas.new_figure(9.6, 4.2)
+    figure = canvas.new_figure(9.6, 4.2)
     left, right = figure.subplots(1, 2)
     ends = [0.0, 1.05 * float(posterior.data.max())]
     left.plot(ends, ends, color="0.6", lw=1, zorder=0)

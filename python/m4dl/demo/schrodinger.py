@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .._validate import Array
-from ..draws import Draws
-from ..meshes import Grid
+from .._base.validate import Array
+from ..domains import Grid
 from ..models import Schrodinger
-from ..posterior import GaussianNoise, Posterior
+from ..noise import GaussianNoise
+from ..posterior import Posterior
 from ..priors import SeriesPrior, rescale_for
+from ..results import Draws
 from . import schrodinger_figures
 from .settings import Settings
 from .tuning import tune

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import _canvas, plot
-from .._validate import Array
+from .. import plot
+from .._base.validate import Array
+from ..plot import canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +20,7 @@ def draw(
     return {
         "fields": _fields(results, points, data, exact),
         "histograms": _histograms(results, functional),
-        "traces": plot.trace(results[-1].draws),
+        "traces": results[-1].draws.plot_trace(),
     }
 
 
@@ -32,7 +33,7 @@ def _fields(results: Sequence[Any], points: Array, data: Array, exact: Array) ->
     top = max(map(max, spreads))
     domain, at = results[0].draws.domain, results[0].draws.at
 
-    figure = _canvas.new_figure(3.1 * len(means) + 1, 6.2)
+    figure = canvas.new_figure(3.1 * len(means) + 1, 6.2)
     axes = figure.subplots(2, len(means), sharex=True, sharey=True)
     scale: dict[str, Any] = {"vmin": low, "vmax": high, "colorbar": False}
     for ax, values, name in zip(axes[0], means, names, strict=True):
@@ -54,7 +55,7 @@ def _fields(results: Sequence[Any], points: Array, data: Array, exact: Array) ->
 
 
 def _histograms(results: Sequence[Any], exact: float) -> Figure:
-    figure = _canvas.new_figure(4.2 * len(results), 3.8)
+    figure = canvas.new_figure(4.2 * len(results), 3.8)
     axes = figure.subplots(1, len(results), sharex=True, squeeze=False)[0]
     for ax, result in zip(axes, results, strict=True):
         plot.histogram(

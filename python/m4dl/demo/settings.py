@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._summary import plain
-from ..draws import Draws
+from .._base.plain import plain
 from ..kernels import Kernel
 from ..posterior import Posterior
+from ..results import Draws
 from ..sampling import sample
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from .._validate import Array
-from ..kernels import MALA
-from ..metrics import DiagonalMetric
+from .._base.validate import Array
+from ..kernels import MALA, DiagonalMetric
 from ..posterior import Posterior
 from ..priors import SparsePrior
 from .settings import Settings

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import diagnostics
-from .._disk_mesh import disk_mesh
-from .._validate import Array
-from ..draws import Draws
+from .._base.validate import Array
+from ..domains import TriangleMesh, disk_mesh
 from ..kernels import HMC, PCN
-from ..meshes import TriangleMesh
+from ..results import Draws, diagnostics
 from . import xray_figures
 from . import xray_problem as problem
 from .settings import Settings

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _canvas, diagnostics, plot
-from .._validate import Array
-from ..meshes import TriangleMesh
+from .. import plot
+from .._base.validate import Array
+from ..domains import TriangleMesh
+from ..plot import canvas
+from ..results import diagnostics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +60,7 @@ def _fields(
     results: Sequence[Any], mesh: TriangleMesh, exact: Array, scales: Sequence[tuple[float, float]]
 ) -> Figure:
     """Rows |a|, a1, a2, a3; columns truth and posterior means."""
-    figure = _canvas.new_figure(2.6 * (1 + len(results)) + 1, 10.6)
+    figure = canvas.new_figure(2.6 * (1 + len(results)) + 1, 10.6)
     axes = figure.subplots(4, 1 + len(results), sharex=True, sharey=True)
     titles = ["truth"]
     titles += [f"mean, N = {r.size}\nESS {r.ess:,.0f}, error {r.error:.0%}" for r in results]
@@ -84,7 +86,7 @@ def _fields(
 
 def _histograms(results: Sequence[Any], exact: dict[str, float]) -> Figure:
     """A row for each kernel, a column for each functional; a column shares its axis."""
-    figure = _canvas.new_figure(4.2 * len(exact), 3.6 * len(results))
+    figure = canvas.new_figure(4.2 * len(exact), 3.6 * len(results))
     axes = figure.subplots(len(results), len(exact), sharex="col", squeeze=False)
     for row, result in zip(axes, results, strict=True):
         for ax, (name, value) in zip(row, exact.items(), strict=True):
@@ -100,7 +102,7 @@ def _histograms(results: Sequence[Any], exact: dict[str, float]) -> Figure:
 
 def _traces(results: Sequence[Any], exact: dict[str, float]) -> Figure:
     """Every chain's functional, a row for each kernel."""
-    figure = _canvas.new_figure(4.2 * len(exact), 2.6 * len(results))
+    figure = canvas.new_figure(4.2 * len(exact), 2.6 * len(results))
     axes = figure.subplots(len(results), len(exact), sharey="col", squeeze=False)
     for row, result in zip(axes, results, strict=True):
         step = result.draws.thin

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._disk_mesh import disk_mesh
-from .._validate import Array
-from ..domains import Disk
-from ..meshes import TriangleMesh
+from .._base.validate import Array
+from ..domains import Disk, TriangleMesh, disk_mesh
 from ..models import NonAbelianXRay
-from ..posterior import GaussianNoise, Posterior
+from ..noise import GaussianNoise
+from ..posterior import Posterior
 from ..priors import MaternPrior, VectorPrior, rescale_for
 from ..rays import Rays
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._validate import Array, choice, positive
-from ..meshes import Grid, TriangleMesh
-from ..rays import RayFamily, RayQuadrature, Rays, check_rays
-from ..zernike import ZernikeBasis
+from .._base.validate import Array, choice, positive
+from ..domains import Grid, TriangleMesh
+from ..rays import RayFamily, RayQuadrature, Rays, ZernikeBasis, check_rays
 
 Indices = NDArray[np.int64]
 

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from .. import _core
-from .._sparse import Triplets, symmetric_lower, triplets
-from .._validate import array, sequence
-from ..meshes import Mesh
+from .._base.sparse import Triplets, symmetric_lower, triplets
+from .._base.validate import array, sequence
+from ..domains import Mesh
 from .base import Model
 from .options import check_link, check_solver
 

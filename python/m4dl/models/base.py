@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._fixed import Rebuilt
-from .._validate import Array, rows, rows_with, thread_count
-from ..meshes import Mesh, check_domain
+from .._base.fixed import Rebuilt
+from .._base.validate import Array, rows, rows_with, thread_count
+from ..domains import Mesh, check_domain
 
 
 class Model(Rebuilt):
@@ -53,6 +53,10 @@ class Model(Rebuilt):
         self.has_pull: bool = core.has_pull
         self.has_push: bool = core.has_push
         self.solver: str = core.solver
+
+    def _predicting(self) -> tuple[Self, None]:
+        """Return what predicts, and the noise of its data, of which a model knows nothing."""
+        return self, None
 
     def forward(self, theta: ArrayLike, threads: int = 0) -> Array:
         """Return y = G(theta).

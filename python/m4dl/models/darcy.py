@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import choice, integer, shape_of
-from ..meshes import Grid, Mesh, SimplexMesh, check_mesh, check_points
+from .._base.validate import choice, integer, shape_of
+from ..domains import Grid, Mesh, SimplexMesh, check_mesh, check_points
 from .base import Model
 from .options import Nodal, check_link, check_solver, nodal
 

@@ -7,8 +7,8 @@ from typing import Any
 from scipy import sparse
 
 from .. import _core
-from .._sparse import triplets
-from .._validate import array
+from .._base.sparse import triplets
+from .._base.validate import array
 from .base import Model
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from .. import _core
-from .._validate import Array, array, rows, shape_of, short
+from .._base.validate import Array, array, rows, shape_of, short
 from ..rays import RayFamily
 from ._paths import check_field, make_paths, step_or_default
 from .base import Model
 
 if TYPE_CHECKING:
-    from ..posterior import GaussianNoise
+    from ..noise import GaussianNoise
 
 LARGEST = 5
 """n of so(n): matrices are unrolled by the compiler."""
@@ -150,8 +150,8 @@ class NonAbelianXRay(Model):
         squares = _squared_distance(self.matrices(data), self.group) / np.max(noise.std) ** 2
         entries = self.outputs // len(self.rays)
         worst = int(squares.argmax())
-        one = chi2.isf(FALSE_ALARM / len(squares), entries)
-        every = chi2.isf(FALSE_ALARM, entries * len(squares))
+        one = chdtri(entries, FALSE_ALARM / len(squares))
+        every = chdtri(entries * len(squares), FALSE_ALARM)
         if squares[worst] <= one and squares.sum() <= every:
             return
         raise ValueError(

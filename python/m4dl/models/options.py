@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._callback import called
-from .._validate import Array, array, choice, number, shape_of
-from ..meshes import Mesh
+from .._base.callback import called
+from .._base.validate import Array, array, choice, number, shape_of
+from ..domains import Mesh
 
 Nodal = float | ArrayLike | Callable[[Array], ArrayLike]
 SOLVERS = ("auto", "direct", "frozen", "aggregation", "multigrid")

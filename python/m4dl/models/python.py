@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _core
-from .._callback import Callback
-from .._validate import flag, integer
+from .._base.callback import Callback
+from .._base.validate import flag, integer
 from .base import Model
 
 

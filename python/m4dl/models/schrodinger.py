@@ -5,8 +5,8 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import choice
-from ..meshes import Grid, Mesh, check_mesh, check_points
+from .._base.validate import choice
+from ..domains import Grid, Mesh, check_mesh, check_points
 from .base import Model
 from .options import Nodal, check_link, check_solver, nodal
 

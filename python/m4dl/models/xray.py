@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._callback import called
-from .._validate import Array, array, number, shape_of
-from ..rays import RayFamily, Rays
-from ..zernike import ZernikeBasis
+from .._base.callback import called
+from .._base.validate import Array, array, number, shape_of
+from ..rays import RayFamily, Rays, ZernikeBasis
 from ._paths import check_field, make_paths, sampling, step_or_default
 from .base import Model
 from .options import check_link

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import fft, linalg
 
-from .._validate import Array
+from .._base.validate import Array
 
 EPS = float(np.finfo(np.float64).eps)
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._callback import called
-from .._fixed import Rebuilt
-from .._names import check_names
-from .._scale import column_norms
-from .._streams import Purpose, derived_seed
-from .._validate import (
+from .._base.callback import called
+from .._base.fixed import Rebuilt
+from .._base.names import check_names
+from .._base.scale import column_norms
+from .._base.streams import Purpose, derived_seed
+from .._base.validate import (
     Array,
     array,
     choice,
@@ -27,7 +27,7 @@ from .._validate import (
     shape_of,
     thread_count,
 )
-from ..meshes import Mesh, check_domain
+from ..domains import Mesh, check_domain
 from . import _density
 
 MeanLike = float | ArrayLike | Callable[[Array], ArrayLike]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._validate import Array, array
-from ..meshes import Mesh
+from .._base.validate import Array, array
+from ..domains import Mesh
 from . import _density
 from .base import Prior
 

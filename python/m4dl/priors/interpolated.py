@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..meshes import Grid, Mesh, check_mesh
+from ..domains import Grid, Mesh, check_mesh
 from .base import Prior
 
 

@@ -10,9 +10,8 @@ from scipy import fft, sparse
 from scipy.special import gammaln
 
 from .. import _core
-from .._validate import Array, choice, positive
-from ..fields import stiffness_and_mass
-from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
+from .._base.validate import Array, choice, positive
+from ..domains import Grid, Mesh, SimplexMesh, check_mesh, stiffness_and_mass
 from . import _density
 from .base import MeanLike, Prior, mean_field
 from .sparse import sparse_core, sparse_log_determinant, sparse_variance

@@ -9,9 +9,8 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import eigsh
 
 from .. import _core
-from .._validate import Array, choice, integer, number, positive
-from ..fields import stiffness_and_mass
-from ..meshes import Grid, Mesh, SimplexMesh, check_mesh
+from .._base.validate import Array, choice, integer, number, positive
+from ..domains import Grid, Mesh, SimplexMesh, check_mesh, stiffness_and_mass
 from . import _density
 from .base import MeanLike, Prior, mean_field
 

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from .. import _core
-from .._progress import PATIENCE, Bar
-from .._sparse import symmetric_lower, triplets
-from .._validate import Array, array, shape_of
-from ..meshes import Mesh
+from .._base.progress import PATIENCE, Bar
+from .._base.sparse import symmetric_lower, triplets
+from .._base.validate import Array, array, shape_of
+from ..domains import Mesh
 from . import _density
 from .base import Prior
 

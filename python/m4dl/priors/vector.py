@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._scale import column_norms
-from .._validate import Array, array, integer
+from .._base.scale import column_norms
+from .._base.validate import Array, array, integer
 from . import _density
 from .base import Prior
 

@@ -1,0 +1,1 @@
+"""What all packages stand on: validation, fixed objects, streams of random numbers, bars."""

@@ -1,0 +1,5 @@
+"""What measurements add to a model's outputs."""
+
+from ._gaussian import GaussianNoise
+
+__all__ = ["GaussianNoise"]
