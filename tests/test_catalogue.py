@@ -12,16 +12,22 @@ from catalogue import DELAYED, KERNELS, METRICS, MODELS, PRIORS
 from m4dl import credible
 from m4dl.models import Model
 from m4dl.priors import Prior
+from public import public
 
 BUILT = {
     "model": {type(row.build()) for row in MODELS},
     "prior": {type(row.build()) for row in PRIORS},
     "kernel": {type(row.kernel(3)) for row in [*KERNELS, *DELAYED]},
 }
-PUBLIC = {getattr(m4dl, name) for name in m4dl.__all__}
+PUBLIC = {thing for thing in public().values() if callable(thing) and hasattr(thing, "__name__")}
 CLASSES = [c for c in PUBLIC if isinstance(c, type)]
 # Results, which nobody builds by hand, and a function without arguments.
 RESULTS = {
+    m4dl.results.Summary,
+    credible.Kind,
+    credible.Region,
+    Model,
+    Prior,
     m4dl.studies.Comparison,
     m4dl.results.Draws,
     m4dl.modes.Laplace,
@@ -34,7 +40,7 @@ CALLED = sorted((PUBLIC | KINDS) - RESULTS - {m4dl.build_info}, key=lambda c: c.
 
 @pytest.mark.parametrize(("family", "root"), [("model", Model), ("prior", Prior)])
 def test_every_public_class_has_a_row(family: str, root: type) -> None:
-    assert {c for c in CLASSES if issubclass(c, root)} == BUILT[family]
+    assert {c for c in CLASSES if issubclass(c, root)} - {root} == BUILT[family]
 
 
 def test_every_public_kernel_has_a_row() -> None:

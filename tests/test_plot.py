@@ -324,8 +324,8 @@ def test_the_gaussian_of_a_theorem_may_be_given():
             "plane must have x between 0 and 2, got 2.5",
         ),
         (
-            lambda: plot.fields(
-                run(BRICK, "nodes", len(BRICK.points)), plane=("x", 1.0), points=np.ones((1, 3))
+            lambda: run(BRICK, "nodes", len(BRICK.points)).plot_fields(
+                plane=("x", 1.0), points=np.ones((1, 3))
             ),
             "points are marked in one and two dimensions",
         ),

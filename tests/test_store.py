@@ -22,6 +22,7 @@ import m4dl.sampling._recorders
 import m4dl.sampling._store
 import numpy as np
 import pytest
+from m4dl.sampling._problem import Problem
 from stored import FUNCTIONALS, MATRIX, SIZE, at_call, one_at_a_time, same, sample
 
 pytest.importorskip("zarr", minversion="3")
@@ -193,8 +194,8 @@ def test_another_number_of_draws_after_a_kill(small: None, tmp_path: Path) -> No
 CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"data": (1.0, 2.5, 3.0)}, r"data \(1 of 3 .* index \(1,\): stored 2, now 2.5\)\."),
     ({"std": 0.6}, r"noise \(3 of 3 values, the first .*: stored 0.5, now 0.6\)\."),
-    ({"mean": 1.1}, r"run: prior \(10 of 10 values"),
-    ({"matrix": 1.01 * MATRIX}, r"run: model \(2 of 2 values"),
+    ({"mean": 1.1}, r"run: prior\.mean \(stored .*, now .*1\.1.*\)\."),
+    ({"matrix": 1.01 * MATRIX}, r"run: model\.matrix \(stored <3 x 5 \w+>, now <3 x 5 \w+>\)\."),
     ({"beta": 0.31}, r"run: kernel \(stored PCN\(beta=0.3.*, now PCN\(beta=0.31.*\)\)\."),
     (
         {"seed": 6, "start": "mean"},
@@ -214,6 +215,37 @@ def test_another_problem_is_refused(change: dict[str, Any], message: str, tmp_pa
     with pytest.raises(ValueError, match=rf"run.zarr belongs to a different .*{message}"):
         sample(store=path, **change)
     same(sample(store=path), sample())
+
+
+def nameless(factor: float) -> m4dl.Posterior:
+    model = m4dl.PythonModel(lambda theta: factor * theta, parameters=2, outputs=2)
+    prior, noise = m4dl.GaussianPrior(np.zeros(2), 1.0), m4dl.GaussianNoise(1.0)
+    return m4dl.Posterior(model, prior, data=np.ones(2), noise=noise)
+
+
+def test_functions_without_a_name_are_told_apart_by_what_they_do(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"draws": 5, "seed": 1, "store": tmp_path / "run.zarr"}
+    first = m4dl.sample(nameless(1.0), m4dl.PCN(), progress=False, **options)
+    again = m4dl.sample(nameless(1.0), m4dl.PCN(), progress=False, **options)
+    np.testing.assert_array_equal(first.theta, again.theta)
+    with pytest.raises(ValueError, match=r"run: model \(2 of 2 values"):
+        m4dl.sample(nameless(1.1), m4dl.PCN(), progress=False, **options)
+
+
+def test_a_store_without_a_description_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of before are, in which model and prior are known by two values alone."""
+    path = tmp_path / "run.zarr"
+    sections = Problem.sections
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Problem, "sections", lambda p: {k: v for k, v in sections(p).items() if k[0] != "d"}
+        )
+        sample(store=path)
+    same(sample(store=path), sample())
+    with pytest.raises(ValueError, match=r"run: prior \(10 of 10 values"):
+        sample(store=path, mean=1.1)
 
 
 def test_another_metric_is_refused_though_it_reads_the_same(tmp_path: Path) -> None:

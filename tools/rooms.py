@@ -1,9 +1,9 @@
 """The rooms of the Python package: which may see which, checked for ``check_layers.py``.
 
 A package sees those above it in `ROOMS` only, and of them what their ``__init__`` hands on, or
-their modules without an underscore. Imports inside functions and for types count too. An ``__init__``
-only hands on names, none of which is that of a module beside it. Optional packages have one door
-each.
+their modules without an underscore. Imports inside functions and for types count too. An
+``__init__`` only hands on names, none of which is that of a module beside it. Optional packages
+have one door each.
 """
 
 from __future__ import annotations

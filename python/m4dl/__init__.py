@@ -7,6 +7,7 @@ loaded when it is first asked for.
 from importlib import import_module
 from types import ModuleType
 
+from ._base.describe import rebuild
 from ._core import build_info
 from .domains import Grid, TetrahedronMesh, TriangleMesh
 from .kernels import HMC, MALA, PCN, ULA, DelayedAcceptance
@@ -65,6 +66,7 @@ __all__ = [
     "build_info",
     "find_map",
     "laplace",
+    "rebuild",
     "sample",
 ]
 

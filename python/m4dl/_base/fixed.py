@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from . import describe as descriptions
+
 
 def read_only(values: NDArray[Any]) -> NDArray[Any]:
     """Return a view of ``values`` that cannot be written to: what a user's function may look at."""
@@ -132,13 +134,27 @@ def _loose(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-class Fixed:
+class Described:
+    """An object that is described by the arguments of its constructor: see ``describe.py``."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return ``class``, ``format`` and ``arguments``, from which `m4dl.rebuild` makes it."""
+        return descriptions.describe(self)
+
+    def digest(self) -> bytes:
+        """Return 32 bytes that stand for the class and its arguments."""
+        return descriptions.digest(self)
+
+
+class Fixed(Described):
     """An object whose attributes are set by its constructor alone.
 
     Classes with an ``__init__`` are closed when the outermost of them ends. Dataclasses are closed
     by ``__post_init__``: one of their own ends with ``super().__post_init__()``. Classes that
     users derive may have attributes of their own.
     """
+
+    _remembers = False  # the arguments, where attributes do not have them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -154,6 +170,11 @@ class Fixed:
         names = state.pop("_named", frozenset(state))
         state.update({name: own(state[name], copy) for name in names if name in state})
         state["_closed"] = names
+
+    def _remember(self, *args: Any) -> None:
+        """Be described by these arguments: for what is made past the constructor."""
+        arguments = [_own_argument(v) for v in args]
+        self.__dict__["_arguments"] = inspect.signature(type(self)).bind(*arguments)
 
     def _changed(self, **values: Any) -> Self:
         """Return a shallow copy that differs by these attributes."""
@@ -186,12 +207,31 @@ class Fixed:
     def __getstate__(self) -> dict[str, Any]:
         _need_names(type(self), self.__dict__)
         state = dict(self.__dict__)
+        state.pop("_digest", None)
+        if (given := state.get("_arguments")) is not None:
+            _need_names(type(self), given.arguments)
+            state["_arguments"] = given.args, given.kwargs
         state["_named"] = state.pop("_closed")
+        state["_format"] = descriptions.FORMAT
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        number = state.pop("_format", None)
+        descriptions.check_format(number, f"pickle of {type(self).__name__}")
+        if "_arguments" in state:
+            args, options = own(state["_arguments"], copy=False)
+            state["_arguments"] = inspect.signature(type(self)).bind(*args, **options)
         self.__dict__.update(state)
         self._close(copy=False)
+
+
+def _constant(value: Any) -> Any:
+    """The number that all values of an array are, or the array."""
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.size > 1:
+        first = value[:1]
+        if (value == first).all() and not np.signbit(value).any():  # so that its bits are all equal
+            return first[0]
+    return value
 
 
 class Rebuilt(Fixed):
@@ -202,6 +242,7 @@ class Rebuilt(Fixed):
     """
 
     _arguments: inspect.BoundArguments
+    _remembers = True
 
     def _keep(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what ``make`` returns, or returned where the object was made first."""
@@ -211,9 +252,10 @@ class Rebuilt(Fixed):
         return kept[name]
 
     def _argue(self, **values: Any) -> None:
-        """Pickle these values for arguments, such as those of a function at the nodes."""
+        """Describe and pickle these values for arguments, such as a function's at the nodes."""
         known = self._arguments.signature.parameters  # of the outermost constructor
-        self._arguments.arguments.update({k: own(v) for k, v in values.items() if k in known})
+        given = {k: _constant(own(v)) for k, v in values.items() if k in known}
+        self._arguments.arguments.update(given)
 
     def kept(self) -> dict[str, Any]:
         """Return what a pickle is to hold besides the arguments."""
@@ -222,14 +264,27 @@ class Rebuilt(Fixed):
     def __reduce__(self) -> Any:
         given = self._arguments
         _need_names(type(self), given.arguments)
-        return _rebuild, (type(self), given.args, dict(given.kwargs), self.kept())
+        descriptions.shared(self)
+        name = descriptions.FORMAT, self.digest()
+        return _rebuild, (type(self), name, given.args, dict(given.kwargs), self.kept())
 
 
-def _rebuild(cls: type[Rebuilt], args: Any, options: dict[str, Any], kept: dict[str, Any]) -> Any:
+def _rebuild(
+    cls: type[Rebuilt],
+    name: tuple[int, bytes],
+    args: Any,
+    options: dict[str, Any],
+    kept: dict[str, Any],
+) -> Any:
+    descriptions.check_format(name[0], f"pickle of {cls.__name__}")
+    known = descriptions.known_as(cls, name[1])
+    if known is not None:
+        return known
     out = object.__new__(cls)
+    out.__dict__["_digest"] = name[1]
     out.__dict__["_kept"] = {name: own(value, copy=False) for name, value in kept.items()}
     out.__init__(*own(args, copy=False), **own(options, copy=False))  # type: ignore[misc]
-    return out
+    return descriptions.shared(out)
 
 
 def _need_names(cls: type, values: Mapping[str, Any]) -> None:
@@ -261,7 +316,7 @@ def _closing(init: Callable[..., None]) -> Callable[..., None]:
         outermost = "_making" not in state
         if outermost:
             state["_making"] = True
-            if isinstance(self, Rebuilt):
+            if self._remembers:
                 args = tuple(_own_argument(v) for v in args)
                 options = {name: _own_argument(v) for name, v in options.items()}
                 with contextlib.suppress(TypeError):  # Python says it better

@@ -12,7 +12,7 @@ from scipy import stats
 
 from .._base import validate
 from .._base.defined import defined
-from .._base.fixed import Fixed
+from .._base.fixed import Described, Fixed
 from .._base.validate import Array
 from ..domains import check_mesh
 from ..domains.norms import SupNorm, norm_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ball:
+class Ball(Described):
     """The ball {theta: ||theta - mean|| <= R} in L2, H^s or a dual norm.
 
     Parameters
@@ -71,7 +71,7 @@ class Ball:
 
 
 @dataclass(frozen=True)
-class SupBall:
+class SupBall(Described):
     """The ball {theta: max |theta - mean| <= R}: a band of one width everywhere."""
 
     def of(self, draws: Draws, level: float = LEVEL) -> FieldRegion:
@@ -80,7 +80,7 @@ class SupBall:
 
 
 @dataclass(frozen=True)
-class Band:
+class Band(Described):
     """The simultaneous band mean +- R std: the whole field lies in it with the given probability.
 
     From `Moments`, R is that of independent Gaussian values, which Sidak's inequality makes large
@@ -159,6 +159,8 @@ class BandRegion(FieldRegion):
 
 class _Standardised(Fixed):
     """max |f|/std; where std is 0 (fixed boundary values), f must be 0 up to rounding."""
+
+    _remembers = True
 
     def __init__(self, mean: Array, std: Array) -> None:
         scale = np.abs(mean) + std.max(initial=0.0)

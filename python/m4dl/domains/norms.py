@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import fft, sparse
 from scipy.sparse.linalg import splu
 
-from .._base.fixed import Rebuilt
+from .._base.fixed import Fixed, Rebuilt
 from .._base.validate import Array, array, number, rows
 from ._fields import stiffness_and_mass
 from ._grid import Grid
@@ -60,8 +60,11 @@ class SobolevNorm(Rebuilt):
         return f"SobolevNorm({self.domain} at {self.at}, order={self.order:g})"
 
 
-class SupNorm:
+class SupNorm(Fixed):
     """The largest absolute value at the places where a field's values sit."""
+
+    def __init__(self) -> None:
+        """Nothing to be said of it."""
 
     def __call__(self, field: ArrayLike) -> Array:
         """Return the norms of fields (..., D): shape (...)."""

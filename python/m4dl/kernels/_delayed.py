@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from .._base.fixed import Described
 from .._base.validate import Array, choice, integer
 from ..posterior import Posterior
 from ._kernels import HMC, MALA, PCN, Learned, metric_reference
@@ -18,7 +19,7 @@ INNER = (PCN, MALA, HMC)
 
 
 @dataclass(frozen=True)
-class DelayedAcceptance:
+class DelayedAcceptance(Described):
     """Several steps of a kernel on a coarse posterior, accepted or not by the fine one.
 
     A step goes from x to x' by ``steps`` steps of ``kernel`` on the coarse posterior pi_c, solves

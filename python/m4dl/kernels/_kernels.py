@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from .. import _core
+from .._base.fixed import Described
 from .._base.validate import Array, flag, integer, interval, positive
 from ._learn import Learner, MetricLearner
 from ._metrics import LEARNED, LowRankMetric, Metric, check_metric
@@ -30,7 +31,7 @@ class Kernel(Protocol):
 
 
 @dataclass(frozen=True)
-class PCN:
+class PCN(Described):
     """Preconditioned Crank-Nicolson: xi' = m + sqrt(1 - beta^2) (xi - m) + beta C^{1/2} w.
 
     Parameters
@@ -83,7 +84,7 @@ class PCN:
 
 
 @dataclass(frozen=True)
-class MALA:
+class MALA(Described):
     """Metropolis-adjusted Langevin: xi' = xi - h C (xi + grad Phi) + sqrt(2 h) C^{1/2} w.
 
     With a :class:`LowRankMetric` the step is semi-implicit and does not shrink with the dimension
@@ -146,7 +147,7 @@ class MALA:
 
 
 @dataclass(frozen=True)
-class ULA:
+class ULA(Described):
     """Unadjusted Langevin: the proposal of :class:`MALA`, always taken.
 
     Its law is not the posterior: on a Gaussian target of precision lambda its variance is
@@ -180,7 +181,7 @@ class ULA:
 
 
 @dataclass(frozen=True)
-class HMC:
+class HMC(Described):
     """Hamiltonian Monte Carlo that turns the Gaussian part exactly: independent of the dimension.
 
     In the white noise z of the metric, with its potential Psi and a momentum v ~ N(0, I), a step of

@@ -81,6 +81,8 @@ def histogram(
         deviation.
     label : str
         Name of the functional, for the axis.
+    title : str, optional
+        Above the axes.
     """
     draws = validate.array("values", values).ravel()
     mean, std = float(draws.mean()), float(draws.std())

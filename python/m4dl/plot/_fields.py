@@ -44,8 +44,12 @@ def field(
         Where the values sit. Those at nodes are interpolated, those in cells are not.
     ax : matplotlib Axes, optional
         Where to draw; a new figure if None (``ax.figure.savefig(...)``).
-    label : str, optional
-        Of the colour bar, or of the line.
+    label, title : str, optional
+        Of the colour bar, or of the line; and above the axes.
+    cmap : str
+        The colour map.
+    colorbar : bool
+        Draw one beside the field.
     vmin, vmax : float, optional
         Ends of the colour scale, or of the vertical axis of a line.
     plane : (axis, coordinate), optional

@@ -6,7 +6,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import DOP853
 
 from .._base.validate import Array, array
 from ..domains import Disk
@@ -65,6 +64,8 @@ class Geodesics(RayFamily):
     ------
     G. P. Paternain, M. Salo, G. Uhlmann, Geometric Inverse Problems (2023), ch. 2 and 3.
     """
+
+    _remembers = True
 
     def __init__(
         self,
@@ -192,6 +193,8 @@ def require_no_conjugate_points(speed: RadialSpeed) -> None:
 
 def _step(speed: RadialSpeed, y: NDArray[np.complex128], h: Array) -> NDArray[np.complex128]:
     """One step of size h (m,) of place and momentum, and of a Jacobi field if there is one."""
+    from scipy.integrate import DOP853  # here, for it takes a tenth of a second to import
+
     slopes: list[NDArray[np.complex128]] = []
     for row in DOP853.A:
         ahead = y + h * sum((a * k for a, k in zip(row, slopes, strict=False)), 0.0)

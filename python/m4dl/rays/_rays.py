@@ -50,6 +50,8 @@ class Rays(RayFamily):
     >>> rays = Rays.parallel(Disk(), angles=np.pi * np.arange(60) / 60, offsets=[-0.5, 0.0, 0.5])
     """
 
+    _remembers = True
+
     def __init__(self, domain: PlaneDomain, start: ArrayLike, direction: ArrayLike):
         self._lines(check_plane_domain("domain", domain), start, direction, "start")
 
@@ -90,6 +92,7 @@ class Rays(RayFamily):
     def _named(cls, name: str, domain: PlaneDomain, start: Array, direction: Array) -> Self:
         """Return rays whose errors name the argument ``name``."""
         out = cls.__new__(cls)
+        out._remember(domain, start, direction)
         out._lines(domain, start, direction, name)
         out._close()
         return out

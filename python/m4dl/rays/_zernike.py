@@ -44,6 +44,8 @@ class ZernikeBasis(Fixed):
     F. Zernike, Physica 1 (1934); NIST Digital Library of Mathematical Functions, 18.37.
     """
 
+    _remembers = True
+
     def __init__(self, degree: int):
         self.max_degree = integer("degree", degree, 0)
         n = np.arange(self.max_degree + 1)

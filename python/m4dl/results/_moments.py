@@ -47,6 +47,8 @@ class Moments(Record):
         ``mean`` and ``variance`` as given.
     """
 
+    _remembers = True
+
     def __init__(
         self,
         *,
