@@ -194,7 +194,7 @@ def test_another_number_of_draws_after_a_kill(small: None, tmp_path: Path) -> No
 CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"data": (1.0, 2.5, 3.0)}, r"data \(1 of 3 .* index \(1,\): stored 2, now 2.5\)\."),
     ({"std": 0.6}, r"noise \(3 of 3 values, the first .*: stored 0.5, now 0.6\)\."),
-    ({"mean": 1.1}, r"run: prior\.mean \(stored .*, now .*1\.1.*\)\."),
+    ({"mean": 1.1}, r"run: prior\.mean \(stored <5 \w+>, now <5 \w+>\)\."),
     ({"matrix": 1.01 * MATRIX}, r"run: model\.matrix \(stored <3 x 5 \w+>, now <3 x 5 \w+>\)\."),
     ({"beta": 0.31}, r"run: kernel \(stored PCN\(beta=0.3.*, now PCN\(beta=0.31.*\)\)\."),
     (
