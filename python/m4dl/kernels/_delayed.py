@@ -11,9 +11,12 @@ from .. import _core
 from .._base.fixed import Described
 from .._base.validate import Array, choice, integer
 from ..posterior import Posterior
-from ._kernels import HMC, MALA, PCN, Learned, metric_reference
+from ._common import Learned, metric_reference
+from ._hmc import HMC
 from ._learn import ErrorLearner, Learner
+from ._mala import MALA
 from ._metrics import Metric
+from ._pcn import PCN
 
 INNER = (PCN, MALA, HMC)
 
