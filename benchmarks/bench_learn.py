@@ -24,7 +24,7 @@ from unittest import mock
 import m4dl
 import numpy as np
 from harness import Array, markdown
-from m4dl import _learn, _ridge
+from m4dl.kernels import _learn, _ridge
 from problems import SCHRODINGER
 from report import one_thread, publish, setting
 
