@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import m4dl
+import m4dl.sampling._chunks
 import m4dl.sampling._drive
-import m4dl.sampling._recorders
 import numpy as np
 
 SIZE = 5
@@ -64,7 +64,7 @@ def same(a: Any, b: Any) -> None:
 
 def one_at_a_time(set_attribute: Callable[[Any, str, Any], None], checkpoints: bool) -> None:
     """Slices of one iteration, chunks of seven draws, a checkpoint after each slice or never."""
-    set_attribute(m4dl.sampling._recorders, "CHUNK_DRAWS", 7)
+    set_attribute(m4dl.sampling._chunks, "CHUNK_DRAWS", 7)
     set_attribute(m4dl.sampling._drive, "SLICE_SECONDS", 0.0)
     set_attribute(m4dl.sampling._drive, "CHECKPOINT_SECONDS", 0.0 if checkpoints else 1e9)
 

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 from catalogue import MODELS
 from m4dl._base.progress import Bar
-from m4dl.modes._map import _Search
+from m4dl.modes._search import Search
 from posteriors import posterior_of
 from problems import Array
 from rows import ModelRow
@@ -192,7 +192,7 @@ def test_it_converges_on_an_equation_with_little_noise(noise: float) -> None:
 
 def test_a_derivative_is_blamed_only_if_it_is_wrong() -> None:
     posterior = linear()[0]
-    search = _Search(posterior, np.ones((1, posterior.white)), 1e-5, 1, Bar(False))
+    search = Search(posterior, np.ones((1, posterior.white)), 1e-5, 1, Bar(False))
     search.busy[:] = False
     assert "the derivative fits" in search.advice(0)
     search.gradient = -search.gradient

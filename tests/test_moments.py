@@ -6,10 +6,10 @@ import tracemalloc
 from typing import Any
 
 import m4dl
-import m4dl.sampling._recorders
+import m4dl.sampling._chunks
 import numpy as np
 import pytest
-from m4dl.sampling._recorders import MomentAccumulator
+from m4dl.sampling._accumulator import MomentAccumulator
 
 SIZE = 5
 
@@ -106,9 +106,7 @@ def test_too_few_draws_or_chains_give_nan_not_zero() -> None:
 
 
 def test_moments_are_those_of_the_kept_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        m4dl.sampling._recorders, "CHUNK_DRAWS", 64
-    )  # four chunks and a part of one
+    monkeypatch.setattr(m4dl.sampling._chunks, "CHUNK_DRAWS", 64)  # four chunks and a part of one
     weights = np.arange(1.0, SIZE + 1)
     functionals = {"weights": weights, "square": lambda theta: (theta**2).sum(axis=1)}
     draws = sample()
@@ -134,7 +132,7 @@ def test_moments_are_those_of_the_kept_draws(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_memory_does_not_grow_with_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(m4dl.sampling._recorders, "CHUNK_DRAWS", 256)
+    monkeypatch.setattr(m4dl.sampling._chunks, "CHUNK_DRAWS", 256)
     sample(size=50, chains=2, draws=10, keep="moments")  # what is imported or cached at first use
 
     def peak(draws: int) -> int:

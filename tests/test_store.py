@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import m4dl
+import m4dl.sampling._chunks
 import m4dl.sampling._drive
-import m4dl.sampling._recorders
 import m4dl.sampling._store
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ OWNERS = {
     "replace": os,  # a checkpoint, or a file of Zarr's, takes the place of the last one
     "write": m4dl.sampling._store.Store,  # a chunk of draws
     "save": m4dl.sampling._store.Store,
-    "close": m4dl.sampling._store.StoreRecorder,
+    "close": m4dl.sampling._store_recorder.StoreRecorder,
 }
 
 
@@ -61,7 +61,7 @@ def main(path: str, keep: str, checkpoints: str, name: str, number: str, when: s
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 @pytest.mark.parametrize("keep", ["draws", "moments"])
 def test_killed_again_and_again(keep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(m4dl.sampling._recorders, "CHUNK_DRAWS", 7)
+    monkeypatch.setattr(m4dl.sampling._chunks, "CHUNK_DRAWS", 7)
     path = tmp_path / "run.zarr"
     killed(path, keep, True, "rename", 1, "before")
     assert not path.exists()

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-import m4dl.sampling._recorders
+import m4dl.sampling._chunks
 import numpy as np
 import pytest
 from stored import same, sample
@@ -25,11 +25,11 @@ SIZE = {"draws": 600, "warmup": 100}
 CHILD = f"""
 import sys
 sys.path.insert(0, {str(TESTS)!r})
-import m4dl.sampling._drive, m4dl.sampling._recorders
+import m4dl.sampling._drive, m4dl.sampling._chunks
 from stored import sample
 m4dl.sampling._drive.SLICE_SECONDS = 0.0
 m4dl.sampling._drive.CHECKPOINT_SECONDS = 0.0
-m4dl.sampling._recorders.CHUNK_DRAWS = 7
+m4dl.sampling._chunks.CHUNK_DRAWS = 7
 print("ready", flush=True)
 sample(store=sys.argv[1], keep=sys.argv[2], **{SIZE!r})
 print("done", flush=True)
@@ -41,7 +41,7 @@ def test_kills(
 ) -> None:
     """A child is killed some milliseconds after it began, until one gets to the end."""
     rng = np.random.default_rng(SEED)
-    monkeypatch.setattr(m4dl.sampling._recorders, "CHUNK_DRAWS", 7)  # as in the children
+    monkeypatch.setattr(m4dl.sampling._chunks, "CHUNK_DRAWS", 7)  # as in the children
     whole = {keep: sample(keep=keep, **SIZE) for keep in ("draws", "moments")}
     kills = runs = 0
     while kills < KILLS:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .fixed import read_only
+from .own import read_only
 from .validate import Array, array
 
 Functional = Callable[[Array], ArrayLike]

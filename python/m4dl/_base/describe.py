@@ -39,8 +39,7 @@ def arguments_of(thing: Any) -> dict[str, Any]:
         return dict(full.arguments)
     if dataclasses.is_dataclass(thing):
         return {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.init}
-    names = list(inspect.signature(type(thing)).parameters)
-    return {name: getattr(thing, name) for name in names}
+    return {name: getattr(thing, name) for name in type(thing)._parameters}
 
 
 def described(value: Any) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._base.validate import array, integer, positive
-from ._simplices import TriangleMesh
+from ._triangles import TriangleMesh
 
 
 def disk_mesh(rings: int, radius: float = 1.0, centre: ArrayLike = (0.0, 0.0)) -> TriangleMesh:

@@ -1,4 +1,4 @@
-"""Meshes of simplices: triangles of a plane domain, tetrahedra in space. And checks of any mesh."""
+"""What meshes of simplices share: triangles of a plane domain, tetrahedra in space."""
 
 from __future__ import annotations
 
@@ -16,17 +16,6 @@ from .._base.validate import Array, array, choice, shape_of
 from ._grid import Grid
 from ._mesh_groups import check_cell_groups, check_facet_groups, indices
 from ._meshio import simplices
-
-__all__ = [
-    "Grid",
-    "Mesh",
-    "SimplexMesh",
-    "TetrahedronMesh",
-    "TriangleMesh",
-    "check_domain",
-    "check_mesh",
-    "check_points",
-]
 
 
 class SimplexMesh(Rebuilt):
@@ -224,123 +213,3 @@ def _in_plane(points: ArrayLike) -> Array:
             f"got z from {low} to {high}"
         )
     return np.ascontiguousarray(x[:, :2])
-
-
-class TriangleMesh(SimplexMesh):
-    """A conforming triangle mesh of a plane domain.
-
-    Parameters
-    ----------
-    points : array_like, (P, 2)
-        Coordinates of the nodes; also (P, 3) with one z for all of them.
-    cells : array_like of int, (T, 3)
-        Node indices of the triangles, in either orientation.
-    cell_groups, facet_groups : mapping of str to array_like of int, optional
-        Names for parts: numbers of cells, and nodes (n, 2) of edges.
-    source_nodes : array_like of int, (P,), optional
-        Numbers of the points where they come from.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Wrong shapes, indices outside the points, degenerate triangles, nodes in no triangle;
-        cells that are there twice or overlap, two nodes at one place, nodes that hang on a cell.
-    """
-
-    dim = 2
-    _size = "area"
-
-    @classmethod
-    def rectangle(
-        cls, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None
-    ) -> Self:
-        """Return a rectangle cut into cells as by ``Grid(cells, extent)``, each into two triangles.
-
-        The nodes are in the order of ``Grid(cells, extent).coordinates("nodes")``.
-        """
-        return cls._kuhn(cells, extent)
-
-    @property
-    def areas(self) -> Array:
-        """Areas of the triangles, (T,)."""
-        return self.cell_measures
-
-
-class TetrahedronMesh(SimplexMesh):
-    """A conforming mesh of tetrahedra in space.
-
-    Parameters
-    ----------
-    points : array_like, (P, 3)
-        Coordinates of the nodes.
-    cells : array_like of int, (T, 4)
-        Node indices of the tetrahedra, in either orientation.
-    cell_groups, facet_groups : mapping of str to array_like of int, optional
-        Names for parts: numbers of cells, and nodes (n, 3) of faces.
-    source_nodes : array_like of int, (P,), optional
-        Numbers of the points where they come from.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Wrong shapes, indices outside the points, degenerate tetrahedra, nodes in no tetrahedron;
-        cells that are there twice or overlap, two nodes at one place, nodes that hang on a cell.
-    """
-
-    dim = 3
-    _size = "volume"
-
-    @classmethod
-    def box(cls, cells: Sequence[int], extent: Sequence[Sequence[float]] | None = None) -> Self:
-        """Return a box cut into cells as by ``Grid(cells, extent)``, each into six tetrahedra.
-
-        The nodes are in the order of ``Grid(cells, extent).coordinates("nodes")``.
-        """
-        return cls._kuhn(cells, extent)
-
-    @property
-    def volumes(self) -> Array:
-        """Volumes of the tetrahedra, (T,)."""
-        return self.cell_measures
-
-
-Mesh = Grid | SimplexMesh
-
-
-def check_mesh(name: str, value: Any) -> Mesh:
-    """Return ``value`` if it is one of the meshes."""
-    if not isinstance(value, Mesh):
-        raise TypeError(
-            f"{name} must be a Grid, a TriangleMesh or a TetrahedronMesh, "
-            f"got {type(value).__name__}"
-        )
-    return value
-
-
-def check_domain(domain: Any, at: Any, size: int, components: int = 1) -> None:
-    """Check that a field of ``size`` values can live on ``domain``; no domain, no check."""
-    if domain is None and at is None:
-        return
-    if domain is None or at is None:
-        raise ValueError(f"domain and at belong together, got domain={domain!r} and at={at!r}")
-    count = check_mesh("domain", domain).size_of(at)
-    if components * count != size:
-        times = f"{components} x " if components > 1 else ""
-        raise ValueError(
-            f"domain must have {size} values at {at!r}, as theta has, got {times}{count}"
-        )
-
-
-def check_points(mesh: Mesh, points: ArrayLike) -> Array:
-    """Return observation points as (m, dim), all inside the domain."""
-    x = array("points", points, (None, mesh.dim))
-    if len(x) == 0:
-        raise ValueError("points must hold at least one point, got none")
-    if isinstance(mesh, Grid):
-        outside = np.flatnonzero(~mesh.contains(x))
-        if outside.size:
-            where = ", ".join(repr(float(v)) for v in x[outside[0]])
-            raise ValueError(
-                f"points: row {outside[0]} ({where}) lies outside the domain {mesh.extent}"
-            )
-    return x  # on simplices, the core looks for the cell that holds each point

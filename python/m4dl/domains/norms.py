@@ -12,9 +12,10 @@ from scipy.sparse.linalg import splu
 
 from .._base.fixed import Fixed, Rebuilt
 from .._base.validate import Array, array, number, rows
+from ._checks import Mesh, check_domain, check_mesh
 from ._fields import stiffness_and_mass
 from ._grid import Grid
-from ._simplices import Mesh, SimplexMesh, check_domain, check_mesh
+from ._simplices import SimplexMesh
 
 
 class SobolevNorm(Rebuilt):

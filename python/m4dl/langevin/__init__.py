@@ -1,6 +1,7 @@
 """Langevin sampling with guarantees: the surrogate, its constants, the bias of ULA."""
 
-from ._guarantee import LangevinGuarantee, guarantee
+from ._bounds import LangevinGuarantee
+from ._guarantee import guarantee
 from ._surrogate import LogConcaveSurrogate
 from ._ula_bias import UlaBias, ula_bias
 

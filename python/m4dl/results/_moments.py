@@ -11,19 +11,20 @@ from numpy.typing import ArrayLike
 
 from .._base import validate
 from .._base.validate import Array
-from . import _pictures, _summary
+from . import _summary
+from ._pictures import Pictured
 from ._record import Record, shaped
 from ._summary import Summary
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 _LOST = {"theta", "log_likelihood", "energy", "diverging", "quantile", "ess", "functional"}
 _LOST |= {"plot_trace", "predictive", "to_datatree", "to_arviz"}
 """What `Draws` has, and cannot be had from moments."""
 
 
-class Moments(Record):
+class Moments(Pictured):
     """Mean, variance and errors of a run that kept no draws (``keep="moments"``).
 
     Parameters
@@ -110,27 +111,6 @@ class Moments(Record):
             draws=self.draws,
             **about | {"names": None if self.names is None else self.names[part]},
         )
-
-    def plot_fields(
-        self,
-        exact: ArrayLike | None = None,
-        *,
-        domain: Any = None,
-        at: str | None = None,
-        **options: Any,
-    ) -> Figure:
-        """Draw the posterior mean and standard deviation, beside the truth where it is known.
-
-        Parameters
-        ----------
-        exact : (D,) array, optional
-            The true field.
-        domain, at : optional
-            Where the field lives, if the run does not know it.
-        **options
-            ``points``, ``label`` and ``plane``: see :func:`m4dl.plot.fields`.
-        """
-        return _pictures.fields(self, exact, domain, at, options)
 
     def summary(self, max_rows: int = 8) -> Summary:
         """Return a table of the functionals and up to ``max_rows`` parameters, the worst first.

@@ -12,23 +12,47 @@ from .._base import validate
 from .._base.callback import Functional
 from .._base.names import parameter_name
 from .._base.validate import Array
+from ._record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ._draws import Draws
-    from ._moments import Moments
 
 
-def fields(
-    of: Draws | Moments, exact: ArrayLike | None, domain: Any, at: str | None, options: Any
-) -> Figure:
-    """See `Draws.plot_fields`."""
-    from ..plot import fields
+class Pictured(Record):
+    """A run whose posterior mean and standard deviation can be drawn."""
 
-    domain = of.domain if domain is None else domain
-    at = of.at if at is None else at
-    return fields(of.mean(), of.std(), exact, domain=domain, at=at, **options)
+    def mean(self) -> Array:
+        raise NotImplementedError
+
+    def std(self) -> Array:
+        raise NotImplementedError
+
+    def plot_fields(
+        self,
+        exact: ArrayLike | None = None,
+        *,
+        domain: Any = None,
+        at: str | None = None,
+        **options: Any,
+    ) -> Figure:
+        """Draw the posterior mean and standard deviation, beside the truth where it is known.
+
+        Parameters
+        ----------
+        exact : (D,) array, optional
+            The true field.
+        domain, at : optional
+            Where the field lives, if the run does not know it.
+        **options
+            ``points``, ``label`` and ``plane``: see :func:`m4dl.plot.fields`.
+        """
+        from ..plot import fields
+
+        domain = self.domain if domain is None else domain
+        at = self.at if at is None else at
+        return fields(self.mean(), self.std(), exact, domain=domain, at=at, **options)
 
 
 def trace(

@@ -14,7 +14,8 @@ from .._base.validate import Array
 from ..kernels import Lessons
 from ..results import Draws, PerDraw, per_draw, solver_advice
 from ._recorders import MomentsRecorder
-from ._store import Store, StoreRecorder
+from ._store import Store
+from ._store_recorder import StoreRecorder
 
 SLICE_SECONDS = 0.15
 """Wall time between two looks at Ctrl-C and the progress bar; the numbers do not depend on it."""

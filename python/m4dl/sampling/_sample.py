@@ -19,7 +19,8 @@ from ._problem import Problem
 from ._provenance import provenance
 from ._recorders import MomentsRecorder
 from ._start import prepare
-from ._store import Store, StoreRecorder
+from ._store import Store
+from ._store_recorder import StoreRecorder
 
 
 @overload
