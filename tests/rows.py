@@ -77,6 +77,10 @@ class KernelRow:
     def __str__(self) -> str:
         return self.name
 
+    def sized(self, size: float) -> dict[str, float]:
+        """The first option, which is the step size by its own name, at another value."""
+        return {next(iter(self.options)): size}
+
     def kernel(self, white: int, **options: Any) -> Any:
         """The kernel for ``white`` components, with a metric where the row says so."""
         return self.build(metric=metric_of(self.metric, white), **{**self.options, **options})

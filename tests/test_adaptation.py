@@ -39,7 +39,7 @@ def test_adaptation_reaches_its_target(row: KernelRow, first: float, seed: Seed)
         data=np.zeros(6),
         noise=m4dl.GaussianNoise(0.5),
     )
-    options = {"step_size": first} if row.gradient else {"beta": first}
+    options = row.sized(first)
     kernel = row.kernel(12, **options)
     assert kernel.target == row.target
     draws = m4dl.sample(

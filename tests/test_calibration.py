@@ -75,7 +75,7 @@ def test_sbc_finds_out_a_broken_sampler(seed: Seed) -> None:
 
 @pytest.mark.parametrize("row", EXACT, ids=str)
 def test_rank_test_passes_exact_kernels(row: KernelRow, seed: Seed) -> None:
-    options = {"beta": 0.5} if not row.gradient else {"step_size": 0.05}
+    options = row.sized(0.05 if row.gradient else 0.5)
     kernel = row.kernel(BENT.white, adapt=False, **options)
     found = rank_test(kernel, BENT, seed=seed(1102))
     assert found.calibrated, found

@@ -26,7 +26,7 @@ def sample(posterior: m4dl.Posterior, kernel: Any, chains: int, threads: int) ->
     return m4dl.sample(
         posterior,
         kernel,
-        draws=12,
+        draws=24,
         warmup=60,  # after 40 the step size of some chains is still so large that they stay
         chains=chains,
         seed=7,

@@ -94,7 +94,7 @@ def test_ranks_are_uniform(
     row: KernelRow, problem: Any, noise: float, replicates: int, seed: Seed
 ) -> None:
     model, prior = problem()
-    options = {"beta": 0.5} if not row.gradient else {"step_size": 0.05}
+    options = row.sized(0.05 if row.gradient else 0.5)
     if row.across:  # trajectories of one to four steps
         options = {"step_size": 0.35, "trajectory": 0.9}
     kernel = row.kernel(prior.white, adapt=False, **options)

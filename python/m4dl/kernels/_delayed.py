@@ -124,7 +124,7 @@ class DelayedAcceptance(Described):
                 "coarse_posterior must have the posterior's data for an error model, got "
                 f"{coarse.data.size} data of its own; error_model='none' compares no predictions"
             )
-        if not isinstance(inner, PCN) and not coarse.core.has_gradient:
+        if inner.needs_gradient and not coarse.core.has_gradient:
             raise ValueError(
                 f"{type(inner).__name__} needs a gradient, and the coarse model has none; use PCN"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import _core
 from .._base.fixed import Described
@@ -46,6 +46,8 @@ class HMC(Described):
     Process. Appl. 121 (2011); M. Hoffman, A. Radul, P. Sountsov, An adaptive MCMC scheme for
     setting trajectory lengths in Hamiltonian Monte Carlo, AISTATS 2021.
     """
+
+    needs_gradient: ClassVar[bool] = True
 
     step_size: float = 0.5
     trajectory: float = 1.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import _core
 from .._base.fixed import Described
@@ -41,6 +41,8 @@ class MALA(Described):
     A. Beskos, M. Girolami, S. Lan, P. Farrell, A. Stuart, J. Comput. Phys. 335 (2017), for the
     semi-implicit step.
     """
+
+    needs_gradient: ClassVar[bool] = True
 
     step_size: float = 0.01
     metric: Metric | Learned | None = field(default=None, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import _core
 from .._base.fixed import Described
@@ -40,6 +40,8 @@ class PCN(Described):
     with a metric and a centre D. Rudolf, B. Sprungk, On a generalization of the preconditioned
     Crank-Nicolson Metropolis algorithm, Found. Comput. Math. 18 (2018).
     """
+
+    needs_gradient: ClassVar[bool] = False
 
     beta: float = 0.2
     metric: Metric | Learned | None = field(default=None, kw_only=True)
