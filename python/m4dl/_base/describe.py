@@ -21,7 +21,8 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
-from scipy import sparse
+
+from .sparse import is_sparse
 
 FORMAT = 1
 """Of descriptions and pickles. Another number is another meaning of the arguments."""
@@ -70,7 +71,7 @@ def _written(value: Any) -> Any:
         return describe(value)
     if isinstance(value, list | tuple):
         return [_written(v) for v in value]
-    return value.copy() if sparse.issparse(value) else value
+    return value.copy() if is_sparse(value) else value
 
 
 def rebuild(description: Mapping[str, Any]) -> Any:
@@ -180,7 +181,7 @@ def _encoded(value: Any) -> Iterator[bytes]:
         yield digest(value)
     elif value is None or isinstance(value, bool | str | bytes | np.bool_):
         yield repr(bool(value) if isinstance(value, np.bool_) else value).encode()
-    elif sparse.issparse(value):
+    elif is_sparse(value):
         yield from _encoded_sparse(value)
     elif isinstance(value, Mapping):
         yield b"mapping"

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+
+from .sparse import is_sparse
 
 
 def read_only(values: NDArray[Any]) -> NDArray[Any]:
@@ -51,7 +52,7 @@ def _sealed(values: NDArray[Any]) -> bool:
 
 def own_argument(value: Any) -> Any:
     """As `own`, also for what others make arrays of, sparse matrices and iterators."""
-    if sparse.issparse(value):
+    if is_sparse(value):
         try:
             return value.copy()
         except Exception:  # a damaged one: whoever asked for it says what is wrong

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from .. import _core
 from .validate import LARGEST_COUNT, Array, shape_text, short
+
+
+def is_sparse(value: Any) -> bool:
+    """Return whether a value is a sparse matrix of SciPy's, without loading what nobody uses."""
+    module = sys.modules.get("scipy.sparse")
+    return module is not None and bool(module.issparse(value))
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,9 @@ def triplets(name: str, matrix: Any, shape: tuple[int | None, int | None]) -> Tr
 
     Indices of a sparse matrix are checked first: SciPy trusts them, and reads what lies beyond.
     """
-    if sparse.issparse(matrix):
+    from scipy import sparse
+
+    if is_sparse(matrix):
         coo = _checked(name, matrix)
     else:
         try:
@@ -56,6 +64,8 @@ def triplets(name: str, matrix: Any, shape: tuple[int | None, int | None]) -> Tr
 
 def _checked(name: str, matrix: Any) -> Any:
     """Return a sparse matrix of any format as a COO matrix whose indices are within its shape."""
+    from scipy import sparse
+
     if matrix.ndim != 2:
         raise ValueError(f"{name} must be a matrix, got shape {matrix.shape}")
     if max(matrix.shape) > LARGEST_COUNT:
@@ -89,6 +99,8 @@ def _checked(name: str, matrix: Any) -> Any:
 
 def symmetric_lower(name: str, matrix: Any, n: int) -> Triplets:
     """Return the lower triangle of a symmetric (n, n) matrix; an asymmetric one is refused."""
+    from scipy import sparse
+
     full = triplets(name, matrix, (n, n))
     m = sparse.csr_array((full.value, (full.row, full.column)), shape=(n, n))
     gap = abs(m - m.T).max() if m.nnz else 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from .._base.validate import Array
 from ._simplices import SimplexMesh
@@ -16,6 +15,8 @@ def stiffness_and_mass(mesh: SimplexMesh) -> tuple[Any, Array]:
 
     f' S f is the integral of |grad f|^2, sum M f^2 approximates that of f^2.
     """
+    from scipy import sparse
+
     cells, size, g = mesh.cells, mesh.cell_measures, mesh.gradients()
     n, corners = len(mesh.points), mesh.dim + 1
     local = size[:, None, None] * (g @ g.transpose(0, 2, 1))

@@ -8,7 +8,6 @@ number serves every ridge, and only the slope that is chosen is ever made.
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg
 
 from .._base.validate import Array, array
 
@@ -111,6 +110,8 @@ def _ridge_slope(x: Array, y: Array, gram: Array, ridge: float) -> Array:
     all digits (as in the corrected seminormal equations of A. Bjorck, Linear Algebra Appl. 88
     (1987)). Each time the error falls by rounding of xx', over the ridge.
     """
+    from scipy import linalg
+
     last, falls = len(gram) - 1, len(gram) * np.finfo(float).eps / ridge
     shift = ridge * linalg.eigvalsh(gram, subset_by_index=[last, last]).item()
     if not shift > 0.0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg
 
 from .._base.validate import Array
 
@@ -15,6 +14,8 @@ def thin_svd(matrix: Array) -> tuple[Array, Array, Array]:
     values are zero: draws of chains that rest have rows in common. QR iteration, a few times as
     slow, then does.
     """
+    from scipy import linalg
+
     try:
         return np.linalg.svd(matrix, full_matrices=False)
     except np.linalg.LinAlgError:

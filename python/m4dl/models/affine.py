@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from .. import _core
-from .._base.sparse import Triplets, symmetric_lower, triplets
+from .._base.sparse import Triplets, is_sparse, symmetric_lower, triplets
 from .._base.validate import array, sequence
 from ..domains import Mesh
 from .base import Model
@@ -61,6 +60,8 @@ class AffineElliptic(Model):
         domain: Mesh | None = None,
         at: str | None = None,
     ):
+        from scipy import sparse
+
         b = array("load", load)
         if b.ndim not in (1, 2) or b.size == 0:
             raise ValueError(f"load must have shape (n,) or (n, R), got {b.shape}")
@@ -103,7 +104,7 @@ class AffineElliptic(Model):
 
 def _stack_terms(terms: Any, n: int) -> tuple[Triplets, Any, int]:
     """Lower triangles of A_1, ..., A_K in one list, with the parameter of each entry."""
-    if sparse.issparse(terms):
+    if is_sparse(terms):
         flat = triplets("terms", terms, (n * n, None))
         row, column = np.divmod(flat.row, n)
         lower = row >= column
@@ -125,6 +126,8 @@ def _stack_terms(terms: Any, n: int) -> tuple[Triplets, Any, int]:
 
 
 def _require_symmetric(flat: Triplets, n: int) -> None:
+    from scipy import sparse
+
     row, column = np.divmod(flat.row, n)
     # by columns: there are n^2 rows, most of them empty
     m = sparse.csc_array((flat.value, (flat.row, flat.column)), shape=flat.shape)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scipy import sparse
-
 from .. import _core
-from .._base.sparse import triplets
+from .._base.sparse import is_sparse, triplets
 from .._base.validate import array
 from .base import Model
 
@@ -16,7 +14,7 @@ class LinearModel(Model):
     """y = M theta, for a dense or sparse matrix M (m, D)."""
 
     def __init__(self, matrix: Any):
-        if sparse.issparse(matrix):
+        if is_sparse(matrix):
             t = triplets("matrix", matrix, (None, None))
             _not_empty(t.shape)
             super().__init__(_core.linear_sparse(t.core))

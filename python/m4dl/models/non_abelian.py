@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtri
 
 from .. import _core
 from .._base.validate import Array, array, rows, shape_of, short
@@ -147,6 +146,8 @@ class NonAbelianXRay(Model):
         A datum is no farther from the group than from the noiseless one, |E|^2 <= sigma^2 times a
         chi-squared number with as many degrees of freedom as it has entries.
         """
+        from scipy.special import chdtri
+
         squares = _squared_distance(self.matrices(data), self.group) / np.max(noise.std) ** 2
         entries = self.outputs // len(self.rays)
         worst = int(squares.argmax())

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import fft, linalg
 
 from .._base.validate import Array
 
@@ -100,6 +99,8 @@ def diagonal(std: Array) -> Factor:
 def triangular(factor: Array) -> Factor:
     """T = L, lower triangular."""
 
+    from scipy import linalg
+
     def solve(field: Array) -> tuple[Array, Array]:
         xi = linalg.solve_triangular(factor, field.T, lower=True)
         precise = linalg.solve_triangular(factor, xi, lower=True, trans="T")
@@ -160,6 +161,8 @@ def sparse_power(
 
 def spectral(root: Array, scale: Array, shape: tuple[int, ...], kind: int) -> Factor:
     """T = diag(scale) V diag(root), V the cosine transform of that kind along all axes."""
+    from scipy import fft
+
     axes = tuple(range(1, len(shape) + 1))
 
     def solve(field: Array) -> tuple[Array, Array]:
@@ -179,6 +182,8 @@ def dense(T: Array) -> Factor:
     ValueError
         If they do not fall into those that are 0 up to rounding and others.
     """
+    from scipy import linalg
+
     size, white = T.shape
     u, s, _ = linalg.svd(T, full_matrices=False)
     noise = max(size, white) * EPS * s[0]
@@ -223,6 +228,8 @@ def mixed(factors: Sequence[Factor], mixing: Array, size: int) -> Factor | None:
     The fields have ``size`` values each. If each f_k fills its space, the map of the fields to
     theta stretches volume by vol(mixing)^size; without mixing it does nothing, whatever they do.
     """
+    from scipy import linalg
+
     count = len(factors)
     if not np.array_equal(mixing, np.eye(count)):
         if any(f.rank < size for f in factors) or len(mixing) < count:

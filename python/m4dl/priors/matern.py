@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import fft, sparse
-from scipy.special import gammaln
 
 from .. import _core
 from .._base.validate import Array, choice, positive
@@ -141,6 +139,8 @@ def _spectrum(grid: Grid, at: str, kappa: float, nu: float) -> Array:
 
 def _pointwise(variance: Array, at: str) -> Array:
     """Var_i = sum_k prod_a V_a[i_a, k_a]^2 variance_k: products of squared cosines."""
+    from scipy import fft
+
     for axis, n in enumerate(variance.shape):
         square = fft.idct(np.eye(n), 1 if at == "nodes" else 2, axis=0, norm="ortho") ** 2
         variance = np.moveaxis(np.tensordot(square, variance, axes=(1, axis)), 0, axis)
@@ -149,6 +149,8 @@ def _pointwise(variance: Array, at: str) -> Array:
 
 def _log_variance(dim: int, nu: float) -> float:
     """Logarithm of the variance of (1 - Lap)^{-alpha/2} W on the whole space (Lindgren, eq. 2)."""
+    from scipy.special import gammaln
+
     return float(gammaln(nu) - gammaln(nu + dim / 2) - 0.5 * dim * np.log(4 * np.pi))
 
 
@@ -202,6 +204,8 @@ def _sparse_core(
     keep: Keep,
 ) -> tuple[Any, Array]:
     """A sparse factor, and an integer alpha."""
+    from scipy import sparse
+
     A, mass, alpha = _operator(mesh, length, nu)
     n = mass.size
     m = mean_field(mean, mesh, "nodes", n)
@@ -216,6 +220,8 @@ def _sparse_core(
 
 def _operator(mesh: SimplexMesh, length: float, nu: float) -> tuple[Any, Array, int]:
     """A = kappa^2 M + S, the diagonal of M, and alpha."""
+    from scipy import sparse
+
     if nu > SMOOTHEST:
         raise ValueError(f"smoothness must be at most {SMOOTHEST} on this mesh, got {nu:g}")
     alpha = round(nu + mesh.dim / 2)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import linalg, sparse
-from scipy.sparse.linalg import eigsh
 
 from .. import _core
 from .._base.validate import Array, choice, integer, number, positive
@@ -125,6 +123,9 @@ def _box_modes(grid: Grid, count: int) -> tuple[Any, Array]:
 
 def _simplex_modes(mesh: SimplexMesh, count: int) -> tuple[Array, Array]:
     """P1 Dirichlet eigenvectors (P, count), orthonormal by the lumped mass, and eigenvalues."""
+    from scipy import linalg, sparse
+    from scipy.sparse.linalg import eigsh
+
     stiffness, mass = stiffness_and_mass(mesh)
     free = np.setdiff1d(np.arange(len(mesh.points)), mesh.boundary)
     root = np.sqrt(mass[free])

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from .. import _core
 from .._base.progress import PATIENCE, Bar
-from .._base.sparse import symmetric_lower, triplets
+from .._base.sparse import is_sparse, symmetric_lower, triplets
 from .._base.validate import Array, array, shape_of
 from ..domains import Mesh
 from . import _density
@@ -47,7 +46,9 @@ class SparsePrior(Prior):
         at: str | None = None,
         names: Sequence[str] | None = None,
     ):
-        if not sparse.issparse(A) or A.ndim != 2 or A.shape[0] != A.shape[1]:
+        from scipy import sparse
+
+        if not is_sparse(A) or A.ndim != 2 or A.shape[0] != A.shape[1]:
             raise TypeError(f"A must be a square sparse matrix, got {type(A).__name__}")
         n = A.shape[0]
         if D is not None and shape_of("D", D)[1:] == (0,):
@@ -73,6 +74,8 @@ class SparsePrior(Prior):
 
         From the factor where D is diagonal; else by n solves.
         """
+        from scipy import sparse
+
         A, D, x = self._factors
         if D is None:
             mass = np.ones(self.parameters)
@@ -85,6 +88,8 @@ class SparsePrior(Prior):
         return np.asarray(np.sqrt(sparse_variance(A, mass, 1, x)))
 
     def _density_factor(self) -> _density.Factor:
+        from scipy import sparse
+
         A, D, x = self._factors
         n = self.parameters
         noise = np.ones(n)

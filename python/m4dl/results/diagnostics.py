@@ -26,10 +26,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import sparse, special
 
 from .. import _core
 from .._base import validate
+from .._base.sparse import is_sparse
 from .._base.validate import Array
 
 #: Tail ESS is the smaller of the effective sizes at these two quantiles.
@@ -125,6 +125,8 @@ def mcse_quantile(draws: Sliceable, p: float) -> Any:
     Beta(S p + 1, S (1 - p) + 1); its one-sigma interval, read off the ordered draws, is twice the
     error.
     """
+    from scipy import special
+
     level = validate.interval("p", p, 0.0, 1.0)
     size = np.asarray(_single(draws, ("ess_quantile", level)))
     below, above = (
@@ -198,7 +200,7 @@ def slabs(draws: Sliceable) -> Iterator[Array]:
 
 def _stored(draws: Sliceable) -> Sliceable:
     """Return draws (chain, draw, D), D = 1 for (chain, draw)."""
-    if not isinstance(getattr(draws, "shape", None), tuple) or sparse.issparse(draws):
+    if not isinstance(getattr(draws, "shape", None), tuple) or is_sparse(draws):
         draws = validate.real("draws", draws, "iufb")
     kind = np.dtype(getattr(draws, "dtype", np.float64))
     if kind.kind not in "iufb":  # an indicator is a number
@@ -213,5 +215,7 @@ def _stored(draws: Sliceable) -> Sliceable:
 
 def _normal_scores(total: int) -> Array:
     """Return Blom's scores Phi^{-1}((r - 3/8) / (S + 1/4)) of the ranks r = 1, 3/2, 2, .. S."""
+    from scipy import special
+
     doubled = np.arange(max(0, 2 * total - 1))
     return np.asarray(special.ndtri((doubled / 2 + 0.625) / (total + 0.25)))

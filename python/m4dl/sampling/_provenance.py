@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import platform
-from importlib import metadata
 from typing import Any
 
 from .. import _core
@@ -25,6 +24,8 @@ def provenance(**settings: Any) -> dict[str, Any]:
         ``m4dl``, ``numpy``, ``scipy``, ``python`` (versions), ``platform``, ``build`` (what
         ``m4dl.build_info()`` returns), ``date`` (UTC, ISO 8601, to the second) and the settings.
     """
+    from importlib import metadata
+
     build = dict(_core.build_info())
     return {
         "m4dl": build["version"],
